@@ -1,0 +1,620 @@
+/* simdjson's first stage behind base/json.h.
+ *
+ * Only stage 1 is used (SIMD: UTF-8, quotes, control characters, and the position of every brace,
+ * bracket, colon, comma and value); the walk over these positions is ours. The finished parsers of
+ * simdjson do not fit: the DOM turns numbers into doubles and refuses a whole body for one lone
+ * surrogate or one number of 40 digits; On-Demand leaves unchecked what nobody reads, so a body
+ * could be half garbage and pass. */
+#include "base/json.h"
+
+#include <cassert>
+#include <cstdlib>
+#include <memory>
+
+#include <simdjson.h>
+
+namespace
+{
+
+enum {
+    FLAG_MORE = 1,        /* another value of the same container follows */
+    FLAG_ESCAPED = 2,     /* a string with backslashes */
+    FLAG_KEY_ESCAPED = 4, /* its name has some */
+    FLAG_UNSAFE = 8,      /* PostgreSQL would refuse it, or something inside it */
+    FLAG_KEY_UNSAFE = 16, /* or its name */
+};
+enum { CAPACITY_MIN = 64 * 1024, KEY_BYTES_MAX = 64 };
+
+const char why_syntax[] = "the body is not valid JSON";
+const char why_short[] = "the body ends in the middle of its JSON";
+const char why_memory[] = "there was no memory to parse the body";
+
+/* What is kept from one text to the next. */
+struct scratch {
+    std::unique_ptr<simdjson::internal::dom_parser_implementation> stage1;
+    struct json *values = nullptr;
+    size_t room = 0;
+
+    ~scratch()
+    {
+        free(values);
+    }
+};
+
+/* One run over one text. */
+struct walk {
+    const char *text;
+    uint32_t len;
+    const uint32_t *at; /* positions that stage 1 found */
+    uint32_t n_at;
+    struct json *values;
+    uint32_t n_values;
+    const char *escape; /* the next backslash not yet looked at, or the end */
+    struct {
+        uint32_t container, last_child;
+    } open[JSON_DEPTH_MAX];
+    uint32_t depth;
+    const char *why;
+};
+
+bool is_space(char c)
+{
+    return c == ' ' || c == '\n' || c == '\t' || c == '\r';
+}
+
+bool is_digit(char c)
+{
+    return c >= '0' && c <= '9';
+}
+
+const char *find_escape(const char *p, const char *end)
+{
+    const void *hit = p < end ? memchr(p, '\\', size_t(end - p)) : nullptr;
+
+    return hit == nullptr ? end : static_cast<const char *>(hit);
+}
+
+/* The code unit of the four hex digits at p, or -1. */
+int hex4(const char *p, const char *end)
+{
+    int unit = 0;
+
+    if (end - p < 4)
+        return -1;
+    for (int i = 0; i < 4; i++) {
+        char c = p[i];
+        int digit = is_digit(c)            ? c - '0'
+                    : c >= 'a' && c <= 'f' ? c - 'a' + 10
+                    : c >= 'A' && c <= 'F' ? c - 'A' + 10
+                                           : -1;
+        if (digit < 0)
+            return -1;
+        unit = unit * 16 + digit;
+    }
+    return unit;
+}
+
+bool is_high(int unit)
+{
+    return unit >= 0xD800 && unit <= 0xDBFF;
+}
+
+bool is_low(int unit)
+{
+    return unit >= 0xDC00 && unit <= 0xDFFF;
+}
+
+/* One escape sequence; `p` stands on its backslash. */
+struct escape {
+    uint32_t source;    /* bytes of it */
+    uint32_t character; /* what it means; U+FFFD for what PostgreSQL refuses */
+    bool unsafe;        /* it was refused */
+    bool valid;
+};
+
+escape read_escape(const char *p, const char *end)
+{
+    static const char names[] = "\"\\/bfnrt", meanings[] = "\"\\/\b\f\n\r\t";
+    int unit, low;
+
+    if (end - p < 2)
+        return {0, 0, false, false};
+    if (p[1] != 'u') {
+        const char *hit = p[1] == '\0' ? nullptr : strchr(names, p[1]);
+        if (hit == nullptr)
+            return {0, 0, false, false};
+        return {2, uint32_t(meanings[hit - names]), false, true};
+    }
+    unit = hex4(p + 2, end);
+    if (unit < 0)
+        return {0, 0, false, false};
+    if (is_high(unit) && end - p >= 12 && p[6] == '\\' && p[7] == 'u') {
+        low = hex4(p + 8, end);
+        if (is_low(low)) {
+            int character = 0x10000 + ((unit - 0xD800) << 10) + (low - 0xDC00);
+            return {12, uint32_t(character), false, true};
+        }
+    }
+    if (unit == 0 || is_high(unit) || is_low(unit))
+        return {6, 0xFFFD, true, true};
+    return {6, uint32_t(unit), false, true};
+}
+
+size_t put_utf8(char *out, uint32_t c)
+{
+    if (c < 0x80) {
+        out[0] = char(c);
+        return 1;
+    }
+    if (c < 0x800) {
+        out[0] = char(0xC0 | c >> 6);
+        out[1] = char(0x80 | (c & 0x3F));
+        return 2;
+    }
+    if (c < 0x10000) {
+        out[0] = char(0xE0 | c >> 12);
+        out[1] = char(0x80 | (c >> 6 & 0x3F));
+        out[2] = char(0x80 | (c & 0x3F));
+        return 3;
+    }
+    out[0] = char(0xF0 | c >> 18);
+    out[1] = char(0x80 | (c >> 12 & 0x3F));
+    out[2] = char(0x80 | (c >> 6 & 0x3F));
+    out[3] = char(0x80 | (c & 0x3F));
+    return 4;
+}
+
+/* Unescapes into `out`, which has room for n bytes: no escape gets longer. Returns the length. */
+size_t decode(char *out, const char *p, size_t n)
+{
+    const char *end = p + n;
+    char *start = out;
+
+    while (p < end) {
+        const char *next = find_escape(p, end);
+        memcpy(out, p, size_t(next - p));
+        out += next - p;
+        p = next;
+        if (p == end)
+            break;
+        escape e = read_escape(p, end);
+        assert(e.valid); /* the walk looked at every one */
+        out += put_utf8(out, e.character);
+        p += e.source;
+    }
+    return size_t(out - start);
+}
+
+/* Where the token ends that begins at position number i: before the next token, without spaces. */
+uint32_t token_end(const walk *w, uint32_t i)
+{
+    uint32_t end = i + 1 < w->n_at ? w->at[i + 1] : w->len;
+
+    while (end > w->at[i] + 1 && is_space(w->text[end - 1]))
+        end--;
+    return end;
+}
+
+/* The string at position number i, and whether it has escapes and unsafe ones. False if some are
+ * wrong. */
+bool read_string(walk *w, uint32_t i, const char **p, uint32_t *n, bool *escaped, bool *unsafe)
+{
+    uint32_t begin = w->at[i], end = token_end(w, i);
+    const char *close = w->text + end - 1;
+
+    *p = w->text + begin + 1;
+    if (end < begin + 2 || *close != '"' || w->escape < *p)
+        return false;
+    *n = end - begin - 2;
+    while (w->escape < close) {
+        escape e = read_escape(w->escape, close);
+        if (!e.valid)
+            return false;
+        *escaped = true;
+        *unsafe |= e.unsafe;
+        w->escape = find_escape(w->escape + e.source, w->text + w->len);
+    }
+    return true;
+}
+
+/* -?(0|[1-9][0-9]*)(.[0-9]+)?([eE][+-]?[0-9]+)? and nothing else. */
+bool read_number(struct json *v)
+{
+    const char *p = v->p, *end = v->p + v->n;
+    long exponent = 0;
+
+    if (p < end && *p == '-')
+        p++;
+    if (p == end || !is_digit(*p))
+        return false;
+    if (*p == '0' && end - p > 1 && is_digit(p[1]))
+        return false;
+    while (p < end && is_digit(*p))
+        p++;
+    if (p < end && *p == '.') {
+        if (++p == end || !is_digit(*p))
+            return false;
+        while (p < end && is_digit(*p))
+            p++;
+    }
+    if (p < end && (*p == 'e' || *p == 'E')) {
+        p++;
+        if (p < end && (*p == '+' || *p == '-'))
+            p++;
+        if (p == end)
+            return false;
+        for (; p < end && is_digit(*p); p++)
+            exponent = exponent > JSON_EXPONENT_MAX ? exponent : exponent * 10 + (*p - '0');
+    }
+    if (exponent > JSON_EXPONENT_MAX || v->n > JSON_NUMBER_BYTES_MAX)
+        v->flags |= FLAG_UNSAFE;
+    return p == end;
+}
+
+bool is_word(const struct json *v, const char *word)
+{
+    return v->n == strlen(word) && memcmp(v->p, word, v->n) == 0;
+}
+
+bool read_scalar(struct json *v)
+{
+    if (is_word(v, "null")) {
+        v->type = JSON_NULL;
+        return true;
+    }
+    if (is_word(v, "true") || is_word(v, "false")) {
+        v->type = JSON_BOOL;
+        return true;
+    }
+    v->type = JSON_NUMBER;
+    return read_number(v);
+}
+
+bool fail(walk *w, const char *why)
+{
+    w->why = why;
+    return false;
+}
+
+/* What `v` says about its container: something inside is unsafe. */
+void mark_container(walk *w, const struct json *v)
+{
+    if ((v->flags & (FLAG_UNSAFE | FLAG_KEY_UNSAFE)) != 0)
+        w->values[w->open[w->depth - 1].container].flags |= FLAG_UNSAFE;
+}
+
+/* The value at position number i; `v` already has its name. */
+bool read_value(walk *w, uint32_t i, struct json *v)
+{
+    uint32_t index = w->n_values;
+    char c = w->text[w->at[i]];
+    bool escaped = false, unsafe = false;
+
+    if (w->n_values == JSON_VALUES_MAX)
+        return fail(w, "the body holds too many values");
+    v->p = w->text + w->at[i];
+    v->span = 1;
+    if (c == '{' || c == '[') {
+        if (w->depth == JSON_DEPTH_MAX)
+            return fail(w, "the body is nested too deeply");
+        v->type = c == '{' ? JSON_OBJECT : JSON_ARRAY;
+    } else if (c == '"') {
+        v->type = JSON_STRING;
+        if (!read_string(w, i, &v->p, &v->n, &escaped, &unsafe))
+            return fail(w, why_syntax);
+        v->flags |= uint8_t((escaped ? FLAG_ESCAPED : 0) | (unsafe ? FLAG_UNSAFE : 0));
+    } else {
+        v->n = token_end(w, i) - w->at[i];
+        if (!read_scalar(v))
+            return fail(w, why_syntax);
+    }
+    w->values[w->n_values++] = *v;
+    if (w->depth > 0) {
+        w->open[w->depth - 1].last_child = index;
+        mark_container(w, v);
+    }
+    if (v->type == JSON_OBJECT || v->type == JSON_ARRAY)
+        w->open[w->depth++] = {index, index};
+    return true;
+}
+
+/* The innermost container ends at position number i. */
+void close_container(walk *w, uint32_t i)
+{
+    struct json *v = &w->values[w->open[--w->depth].container];
+
+    v->n = uint32_t(w->text + w->at[i] + 1 - v->p);
+    v->span = uint32_t(w->values + w->n_values - v);
+    if (w->depth > 0)
+        mark_container(w, v);
+}
+
+/* A member's name at position number *i and the colon behind it. */
+bool read_key(walk *w, uint32_t *i, struct json *v)
+{
+    bool escaped = false, unsafe = false;
+
+    if (w->text[w->at[*i]] != '"')
+        return fail(w, why_syntax);
+    if (!read_string(w, *i, &v->key, &v->key_n, &escaped, &unsafe))
+        return fail(w, why_syntax);
+    v->flags = uint8_t((escaped ? FLAG_KEY_ESCAPED : 0) | (unsafe ? FLAG_KEY_UNSAFE : 0));
+    (*i)++;
+    if (*i >= w->n_at || *i + 1 >= w->n_at)
+        return fail(w, why_short);
+    if (w->text[w->at[*i]] != ':')
+        return fail(w, why_syntax);
+    (*i)++;
+    return true;
+}
+
+/* The whole text: values and separators in turn. */
+bool read_text(walk *w)
+{
+    bool value_next = true, may_close = false; /* `[` may be followed by `]`, `,` may not */
+
+    for (uint32_t i = 0; i < w->n_at; i++) {
+        char c = w->text[w->at[i]];
+        bool in_object =
+            w->depth > 0 && w->values[w->open[w->depth - 1].container].type == JSON_OBJECT;
+        bool closes = w->depth > 0 && c == (in_object ? '}' : ']');
+
+        if (value_next && !(closes && may_close)) {
+            struct json v = {};
+            uint32_t depth = w->depth;
+            if (in_object && !read_key(w, &i, &v))
+                return false;
+            if (!read_value(w, i, &v))
+                return false;
+            may_close = value_next = w->depth > depth;
+        } else if (closes) {
+            close_container(w, i);
+            value_next = false;
+        } else if (c == ',' && w->depth > 0) {
+            w->values[w->open[w->depth - 1].last_child].flags |= FLAG_MORE;
+            value_next = true;
+            may_close = false;
+        } else {
+            return fail(w, why_syntax);
+        }
+    }
+    return w->depth > 0 || value_next ? fail(w, why_short) : true;
+}
+
+const char *why_stage1(simdjson::error_code error)
+{
+    switch (error) {
+    case simdjson::EMPTY:
+        return "the body is empty";
+    case simdjson::UTF8_ERROR:
+        return "the body is not valid UTF-8";
+    case simdjson::UNCLOSED_STRING:
+        return "the body ends inside a string";
+    case simdjson::UNESCAPED_CHARS:
+        return "a control character stands unescaped in a string of the body";
+    default:
+        return why_syntax;
+    }
+}
+
+/* Room for a text of `len` bytes. */
+bool reserve_stage1(scratch *s, size_t len)
+{
+    size_t capacity = CAPACITY_MIN;
+
+    if (s->stage1 != nullptr && s->stage1->capacity() >= len)
+        return true;
+    while (capacity < len)
+        capacity *= 2;
+    s->stage1.reset();
+    return simdjson::get_active_implementation()->create_dom_parser_implementation(
+               capacity, JSON_DEPTH_MAX, s->stage1) == simdjson::SUCCESS;
+}
+
+bool reserve_values(scratch *s, size_t n)
+{
+    size_t room = CAPACITY_MIN / sizeof *s->values;
+    struct json *values;
+
+    if (n > JSON_VALUES_MAX)
+        n = JSON_VALUES_MAX;
+    if (n <= s->room)
+        return true;
+    while (room < n)
+        room *= 2;
+    values = static_cast<struct json *>(malloc(room * sizeof *values));
+    if (values == nullptr)
+        return false;
+    free(s->values);
+    s->values = values;
+    s->room = room;
+    return true;
+}
+
+/* True if the value's name is `key`. */
+bool has_key(const struct json *v, const char *key, size_t key_n)
+{
+    char decoded[KEY_BYTES_MAX];
+
+    if ((v->flags & FLAG_KEY_ESCAPED) == 0)
+        return v->key_n == key_n && memcmp(v->key, key, key_n) == 0;
+    if (v->key_n > sizeof decoded)
+        return false;
+    return decode(decoded, v->key, v->key_n) == key_n && memcmp(decoded, key, key_n) == 0;
+}
+
+/* Copies a string's source, its unsafe escapes replaced by one of the same length. */
+char *copy_safe(char *out, const char *p, size_t n)
+{
+    static const char replacement[] = {'\\', 'u', 'f', 'f', 'f', 'd'};
+    const char *end = p + n;
+
+    memcpy(out, p, n);
+    for (const char *e = find_escape(p, end); e < end; e = find_escape(e, end)) {
+        escape found = read_escape(e, end);
+        assert(found.valid);
+        if (found.unsafe)
+            memcpy(out + (e - p), replacement, sizeof replacement);
+        e += found.source;
+    }
+    return out + n;
+}
+
+} // namespace
+
+extern "C" const struct json *json_parse(enum json_slot slot, const char *text, size_t n,
+                                         const char **why)
+{
+    static thread_local scratch kept[JSON_SLOTS];
+    scratch *s;
+    simdjson::error_code error;
+    walk w = {};
+
+    assert(slot < JSON_SLOTS);
+    s = &kept[slot];
+    if (n > JSON_BYTES_MAX) {
+        *why = "the body is too long";
+        return nullptr;
+    }
+    if (!reserve_stage1(s, n)) {
+        *why = why_memory;
+        return nullptr;
+    }
+    error = n == 0 ? simdjson::EMPTY
+                   : s->stage1->stage1(reinterpret_cast<const uint8_t *>(text), n,
+                                       simdjson::stage1_mode::regular);
+    if (error != simdjson::SUCCESS) {
+        *why = why_stage1(error);
+        return nullptr;
+    }
+    if (!reserve_values(s, s->stage1->n_structural_indexes)) {
+        *why = why_memory;
+        return nullptr;
+    }
+    w.text = text;
+    w.len = uint32_t(n);
+    w.at = s->stage1->structural_indexes.get();
+    w.n_at = s->stage1->n_structural_indexes;
+    w.values = s->values;
+    w.escape = find_escape(text, text + n);
+    if (!read_text(&w)) {
+        *why = w.why;
+        return nullptr;
+    }
+    return s->values;
+}
+
+extern "C" enum json_type json_type(const struct json *v)
+{
+    return v == nullptr ? JSON_ABSENT : static_cast<enum json_type>(v->type);
+}
+
+extern "C" const struct json *json_first(const struct json *v)
+{
+    if (v == nullptr || v->span == 1)
+        return nullptr;
+    return v + 1;
+}
+
+extern "C" const struct json *json_next(const struct json *v)
+{
+    if (v == nullptr || (v->flags & FLAG_MORE) == 0)
+        return nullptr;
+    return v + v->span;
+}
+
+extern "C" const struct json *json_find(const struct json *v, const char *key, size_t key_n)
+{
+    if (json_type(v) != JSON_OBJECT)
+        return nullptr;
+    for (const struct json *m = json_first(v); m != nullptr; m = json_next(m)) {
+        if (has_key(m, key, key_n))
+            return m;
+    }
+    return nullptr;
+}
+
+extern "C" struct text json_string(const struct json *v, struct arena *arena)
+{
+    char *out;
+
+    if (json_type(v) != JSON_STRING)
+        return TEXT_NULL;
+    out = static_cast<char *>(arena_alloc(arena, v->n + 1));
+    if (out == nullptr)
+        return TEXT_NULL;
+    if ((v->flags & FLAG_ESCAPED) == 0) {
+        memcpy(out, v->p, v->n);
+        return {out, v->n};
+    }
+    return {out, decode(out, v->p, v->n)};
+}
+
+extern "C" struct text json_number(const struct json *v)
+{
+    if (json_type(v) != JSON_NUMBER)
+        return TEXT_NULL;
+    return {v->p, v->n};
+}
+
+extern "C" bool json_true(const struct json *v)
+{
+    return json_type(v) == JSON_BOOL && v->n == 4;
+}
+
+/* The bytes of a value in its source, a string's quotes included. */
+static struct text source_of(const struct json *v)
+{
+    if (v->type == JSON_STRING)
+        return {v->p - 1, v->n + 2};
+    return {v->p, v->n};
+}
+
+/* Copies the source of `v` to `out`, mending the names and scalars that PostgreSQL would refuse. */
+static char *copy_mended(char *out, const struct json *v, struct text source)
+{
+    const char *p = source.p;
+
+    for (const struct json *m = v; m < v + v->span; m++) {
+        if (m != v && (m->flags & FLAG_KEY_UNSAFE) != 0) {
+            memcpy(out, p, size_t(m->key - p));
+            out = copy_safe(out + (m->key - p), m->key, m->key_n);
+            p = m->key + m->key_n;
+        }
+        if ((m->flags & FLAG_UNSAFE) == 0 || (m->type != JSON_STRING && m->type != JSON_NUMBER))
+            continue;
+        memcpy(out, p, size_t(m->p - p));
+        out += m->p - p;
+        if (m->type == JSON_NUMBER)
+            *out++ = '"';
+        out = copy_safe(out, m->p, m->n);
+        if (m->type == JSON_NUMBER)
+            *out++ = '"';
+        p = m->p + m->n;
+    }
+    memcpy(out, p, size_t(source.p + source.n - p));
+    return out + (source.p + source.n - p);
+}
+
+extern "C" struct text json_raw(const struct json *v, struct arena *arena)
+{
+    struct text source;
+    size_t quotes = 0;
+    char *out;
+
+    if (v == nullptr)
+        return TEXT_NULL;
+    source = source_of(v);
+    if ((v->flags & FLAG_UNSAFE) != 0) {
+        for (const struct json *m = v; m < v + v->span; m++)
+            quotes += m->type == JSON_NUMBER && (m->flags & FLAG_UNSAFE) != 0 ? 2 : 0;
+    }
+    out = static_cast<char *>(arena_alloc(arena, source.n + quotes + 1));
+    if (out == nullptr)
+        return TEXT_NULL;
+    if ((v->flags & FLAG_UNSAFE) == 0) {
+        memcpy(out, source.p, source.n);
+        return {out, source.n};
+    }
+    return {out, size_t(copy_mended(out, v, source) - out)};
+}

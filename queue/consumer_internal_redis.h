@@ -1,0 +1,152 @@
+/* What the drivers of the consumer share. Included by consumer_*_redis.c only. */
+#ifndef QUEUE_CONSUMER_INTERNAL_REDIS_H
+#define QUEUE_CONSUMER_INTERNAL_REDIS_H
+
+#include "consumer.h"
+#include "cursor.h"
+#include "held.h"
+#include "lease.h"
+#include "partition.h"
+#include "reply_redis.h"
+#include "trim.h"
+
+enum {
+    COMMAND_TIMEOUT_MS = 5000, /* above the longest BLOCK, below a lease */
+    SURVEY_MS = 2000,
+    TRIM_EVERY = 5,        /* surveys */
+    TRIM_LIMIT = 200000,   /* entries per XTRIM: bounds how long Redis is busy with it */
+    RESYNC_MAX = 32,       /* organizations remembered per partition; beyond: all */
+    ORGANIZATION_MAX = 40, /* a UUID as text */
+    READ_AGAIN_MS = 200, /* pause after a read that failed */
+    RECOVER_COUNT_MAX = 512,
+    ERASE_MAX = 16, /* consumer_erase() under way at once */
+    CLOSE_MS_MAX = 2000
+};
+
+/* Organizations whose live updates were dropped and who must be told so. */
+struct resync {
+    bool     all, busy;
+    unsigned n;
+    char     organization[RESYNC_MAX][ORGANIZATION_MAX];
+};
+
+struct partition {
+    struct consumer  *consumer;
+    unsigned          number;
+    char              events[STREAM_KEY_MAX], live[STREAM_KEY_MAX], lease[STREAM_KEY_MAX];
+    struct cursor     cursor;
+    struct held       held;
+    struct resync     resync;
+    /* recovery: ids and delivery counts of the page that is being read, from XPENDING */
+    struct recovered {
+        struct entry_id id;
+        uint32_t        deliveries;
+    } *page;
+    unsigned          n_page, asked;
+    /* survey */
+    struct trim_facts facts;
+    bool              trim_due, lag_known;
+    uint64_t          pending, lag, oldest_ms;
+    struct entry_id   astray; /* a pending entry that nobody held at the last survey */
+};
+
+struct named_lease {
+    struct named_lease *next;
+    struct consumer    *consumer;
+    struct leases       leases;
+    char               *key;
+    bool                running; /* orders are being carried out */
+    void (*on_change)(void *ctx, bool held);
+    void               *ctx;
+};
+
+/* A callback owed from outside the caller's own call. */
+struct owed {
+    struct owed *next;
+    void (*cb)(void *ctx, bool ok);
+    void        *ctx;
+    bool         ok;
+};
+
+struct consumer {
+    uv_loop_t              *loop;
+    struct consumer_options options; /* redis_url: not kept */
+    char                   *worker_id;
+    struct link            *command, *reader;
+    bool                    up, told; /* both links are up; on_state was called */
+    struct leases           leases;
+    bool                    running_orders;
+    struct named_lease     *named;
+    struct partition       *parts;
+    unsigned                partitions;
+    /* reading */
+    struct pacer            pacer;
+    struct read_plan        plan; /* of the read under way */
+    unsigned                turn;
+    bool                    reading, stop_reading, told_stopped;
+    char                    reader_id[24]; /* CLIENT ID of the reader; "": unknown */
+    /* survey */
+    uv_timer_t              tick, survey, again;
+    unsigned                surveys, survey_open;
+    uint64_t                redis_ms; /* TIME at the last survey */
+    uint64_t                vanished;
+    unsigned                erasing;
+    uv_timer_t              soon;
+    struct owed            *owed, **owed_tail;
+    /* closing */
+    bool                    closing, released, links_closing;
+    uint64_t                close_began_ms;
+    char                    reason[200]; /* why the links went down or a partition failed, for orders still queued */
+    unsigned                open; /* handles and links */
+    void (*on_closed)(void *ctx);
+    void                   *closed_ctx;
+};
+
+/* Milliseconds of a clock that no stop and no sleep of the machine can fool. */
+uint64_t consumer_clock_ms(void);
+
+/* Sends a command of NUL-terminated words. */
+bool consumer_command(struct consumer *c, link_cb cb, void *ctx, int argc, const char *const *argv);
+
+/* A copy of `text` that lives as long as the consumer (until the next one). */
+const char *consumer_reason(struct consumer *c, const char *text);
+
+/* Judges an error reply; true if the link is being cut because this server cannot serve us. */
+bool consumer_refused(struct consumer *c, const redisReply *r);
+
+/* Calls cb(ctx, ok) in a later turn of the loop. */
+void consumer_owe(struct consumer *c, void (*cb)(void *ctx, bool ok), void *ctx, bool ok);
+
+/* consumer_redis.c */
+void consumer_close_continue(struct consumer *c);
+
+/* consumer_lease_redis.c */
+void consumer_run_orders(struct consumer *c);
+void consumer_leases_up(struct consumer *c);
+void consumer_leases_down(struct consumer *c, const char *reason);
+void consumer_leases_tick(struct consumer *c);
+void consumer_partition_failed(struct partition *p, const char *reason);
+void consumer_leases_release(struct consumer *c);
+bool consumer_leases_releasing(const struct consumer *c);
+void consumer_named_free(struct consumer *c);
+
+/* consumer_read_redis.c */
+void partition_gain(struct partition *p);
+void partition_lose(struct partition *p);
+void partition_drain(struct partition *p);
+void partition_retry(struct partition *p);
+void partition_settled(struct partition *p, const struct entry_id *ids, unsigned n);
+void partition_no_group(struct partition *p);
+void consumer_read(struct consumer *c);
+void consumer_reader_up(struct consumer *c);
+void consumer_unblock(struct consumer *c);
+void consumer_tell_stopped(struct consumer *c);
+
+/* consumer_settle_redis.c */
+void partition_resync(struct partition *p);
+void partition_resync_last_chance(struct partition *p);
+
+/* consumer_survey_redis.c */
+void consumer_survey(struct consumer *c);
+
+#endif

@@ -1,0 +1,32 @@
+#include "tail.h"
+
+static bool missed(const struct tail *t, const struct tail_look *look)
+{
+    uint64_t gone = look->added > look->length ? look->added - look->length : 0;
+
+    /* Neither ids nor the count go backward in one stream. */
+    if (entry_id_compare(look->last, t->position) < 0 || look->added < t->seen)
+        return true;
+    if (entry_id_compare(look->last, t->position) == 0)
+        return false;
+    /* The entry we stand on, or an older one, is still there: what follows it is there too. */
+    if (look->length > 0 && entry_id_compare(look->first, t->position) <= 0)
+        return false;
+    return gone > t->seen;
+}
+
+enum tail_result tail_look(struct tail *t, const struct tail_look *look)
+{
+    bool gap = t->placed && missed(t, look);
+
+    if (t->placed && !gap)
+        return TAIL_CONTINUE;
+    *t = (struct tail){.placed = true, .position = look->last, .seen = look->added};
+    return gap ? TAIL_GAP : TAIL_CONTINUE;
+}
+
+void tail_read(struct tail *t, struct entry_id id)
+{
+    t->position = id;
+    t->seen++;
+}

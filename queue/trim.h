@@ -1,0 +1,28 @@
+/* Up to where a partition's streams may be trimmed or erased. Pure.
+ * The one rule: nothing that the group has not acknowledged is ever removed, whatever any clock says. */
+#ifndef QUEUE_TRIM_H
+#define QUEUE_TRIM_H
+
+#include "entry_id.h"
+
+/* One look at a partition, all of it from Redis. Facts may be old by the time they are used: the oldest pending id
+ * and the last delivered id of a group only ever move forward, so an old look trims less, never more. */
+struct trim_facts {
+    bool            known;          /* the group exists and was read */
+    struct entry_id last_delivered; /* XINFO GROUPS */
+    bool            pending;        /* something is pending ... */
+    struct entry_id oldest_pending; /* ... from here on (XPENDING) */
+    uint64_t        now_ms;         /* TIME of Redis, whose clock also makes the ids; 0: unknown */
+    uint64_t        retention_ms;
+};
+
+/* Everything below this id has been acknowledged. */
+struct entry_id trim_acknowledged(const struct trim_facts *f);
+
+/* True: XTRIM <events> MINID ~ *minid. */
+bool trim_events(const struct trim_facts *f, struct entry_id *minid);
+
+/* True: XTRIM <live> MINID ~ *minid. Live entries are acknowledged by nobody: age alone decides. */
+bool trim_live(const struct trim_facts *f, struct entry_id *minid);
+
+#endif

@@ -1,0 +1,2 @@
+-- Takes published updates out of the outbox. $1 ids bigint[].
+DELETE FROM live_outbox WHERE id = ANY ($1::bigint[])

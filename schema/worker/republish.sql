@@ -1,0 +1,25 @@
+-- What entries that were delivered before had changed, as it is now: they may have been stored without anybody being told.
+-- $1, $2 orders by integration_id uuid[], external_order_id text[]; $3, $4 carts by integration_id uuid[], checkout token text[].
+-- Answers (tbl, type, organization_id, record), DELETE for what is gone.
+SELECT 'commerce_orders' AS tbl, 'UPDATE' AS type, t.organization_id::text AS organization_id, live_record(t)::text AS record
+FROM (SELECT DISTINCT * FROM unnest($1::uuid[], $2::text[]) k (integration_id, external_id)) k
+JOIN commerce_orders t ON t.integration_id = k.integration_id AND t.external_order_id = k.external_id
+UNION ALL
+SELECT 'commerce_orders', 'DELETE', d.organization_id::text,
+       jsonb_build_object('id', d.row_id, 'organization_id', d.organization_id, 'integration_id', d.integration_id,
+                          'external_order_id', d.external_id)::text
+FROM (SELECT DISTINCT * FROM unnest($1::uuid[], $2::text[]) k (integration_id, external_id)) k
+JOIN commerce_tombstones d ON d.integration_id = k.integration_id AND d.kind = 'order' AND d.external_id = k.external_id
+WHERE d.row_id IS NOT NULL      -- else there never was a row
+UNION ALL
+SELECT 'commerce_abandoned_carts', 'UPDATE', t.organization_id::text, live_record(t)::text
+FROM (SELECT DISTINCT * FROM unnest($3::uuid[], $4::text[]) k (integration_id, token)) k
+JOIN commerce_abandoned_carts t ON t.integration_id = k.integration_id AND t.checkout_token = k.token
+UNION ALL
+SELECT 'commerce_abandoned_carts', 'DELETE', c.organization_id::text,
+       jsonb_build_object('id', cart_id(c.integration_id, c.token), 'organization_id', c.organization_id,
+                          'integration_id', c.integration_id, 'external_cart_id', coalesce(c.external_checkout_id, c.token))::text
+FROM (SELECT DISTINCT * FROM unnest($3::uuid[], $4::text[]) k (integration_id, token)) k
+JOIN commerce_checkouts c ON c.integration_id = k.integration_id AND c.token = k.token
+WHERE NOT EXISTS (SELECT FROM commerce_abandoned_carts t
+                  WHERE t.integration_id = c.integration_id AND t.checkout_token = c.token)

@@ -1,0 +1,41 @@
+// The unmodified npm clients of tests/live/package.json, installed once into build/test-clients (or a scratch folder).
+import { execFileSync } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import { copyFileSync, existsSync, mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+const list = join(dirname(fileURLToPath(import.meta.url)), '..', 'package.json');
+const dependencies = JSON.parse(readFileSync(list, 'utf8')).dependencies;
+
+function install() {
+  const root = process.env.RINGBACK_SOURCE_DIR ? join(process.env.RINGBACK_SOURCE_DIR, 'build') : tmpdir();
+  const name = `test-clients-${createHash('sha256').update(readFileSync(list)).digest('hex').slice(0, 12)}`;
+  const folder = join(root, name);
+  if (existsSync(folder)) return folder;
+  mkdirSync(root, { recursive: true });
+  const fresh = mkdtempSync(`${folder}.`);
+  copyFileSync(list, join(fresh, 'package.json'));
+  execFileSync('npm', ['install', '--no-save', '--no-package-lock', '--no-audit', '--no-fund', '--loglevel=error', '--prefix', fresh],
+    { stdio: ['ignore', 'ignore', 'inherit'] });
+  try {
+    renameSync(fresh, folder); // whole or not at all, also when two tests install at once
+  } catch (error) {
+    if (!existsSync(folder)) throw error;
+    rmSync(fresh, { recursive: true });
+  }
+  return folder;
+}
+
+const require = createRequire(join(install(), 'package.json'));
+export const WebSocket = require('ws');
+
+const major = (range) => Number(/(\d+)/.exec(range ?? '0')[1]);
+const mine = Number(process.versions.node.split('.')[0]);
+
+/** Every installed supabase-js that this Node runs: [{ version, createClient }]. */
+export const versions = Object.keys(dependencies).filter((name) => name.startsWith('supabase-'))
+  .filter((name) => major(require(`${name}/package.json`).engines?.node) <= mine)
+  .map((name) => ({ version: require(`${name}/package.json`).version, createClient: require(name).createClient }));

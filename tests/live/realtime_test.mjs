@@ -1,0 +1,341 @@
+// The unmodified supabase-js against `ringback realtime`: changes come from the live streams, memberships from PostgreSQL.
+import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
+import net from 'node:net';
+import { after, before, describe, test } from 'node:test';
+import { exec, redis, ringback, start, until } from './lib/harness.mjs';
+import { WebSocket, versions } from './lib/clients.mjs';
+
+const ANON = 'sb_publishable_for_tests';
+const ORG_A = 'aaaaaaaa-0000-4000-8000-000000000001', ORG_B = 'bbbbbbbb-0000-4000-8000-000000000002';
+const ALICE = 'a11ce000-0000-4000-8000-000000000001', BOB = 'b0b00000-0000-4000-8000-000000000002',
+  CAROL = 'ca501000-0000-4000-8000-000000000003';
+
+let server, serial = 0;
+const clients = [];
+const token = (sub, expires = '1h', ...more) => ringback('token', '--sub', sub, '--expires', expires, ...more).trim();
+const sleep = (ms) => new Promise((r) => setTimeout(r, ms));
+const servers = (...args) => execFileSync(process.env.RINGBACK_SERVERS, args, { stdio: ['ignore', 'inherit', 'inherit'] });
+
+/** Appends a change to a live stream, as a worker does after its COMMIT. */
+function publish(organization, table, type, record, partition = serial % 8) {
+  redis('XADD', `ringback:{${partition}}:live`, '*', 'o', organization, 't', table, 'e', type, 'd', JSON.stringify(record),
+    'c', String(Date.now() * 1000));
+}
+
+function client({ createClient }, options = {}) {
+  const made = createClient(`http://${server.address}`, ANON,
+    { auth: { persistSession: false, autoRefreshToken: false }, ...options, realtime: { transport: WebSocket, ...options.realtime } });
+  clients.push(made);
+  return made;
+}
+
+/** Subscribes; got: payloads as the application sees them, states: what subscribe() told. */
+function subscribe(supabase, { table = 'commerce_orders', event = '*', filter, name = `room-${serial++}` } = {}) {
+  const seen = { got: [], states: [], system: [], errors: [] };
+  seen.channel = supabase.channel(name)
+    .on('postgres_changes', { event, schema: 'public', table, ...(filter ? { filter } : {}) }, (p) => seen.got.push(p))
+    .on('system', {}, (p) => seen.system.push(p))
+    .subscribe((state, error) => { seen.states.push(state); if (error) seen.errors.push(error.message); });
+  seen.subscribed = () => until(() => seen.states.at(-1) === 'SUBSCRIBED', 10000, `SUBSCRIBED, not ${seen.states} ${seen.errors}`);
+  seen.live = () => until(() => seen.system.some((s) => s.status === 'ok'), 10000, `system ok; ${seen.states} ${seen.errors}`);
+  seen.ids = () => seen.got.map((p) => p.new?.id ?? p.old?.id);
+  seen.heard = (id, ms = 5000) => until(() => seen.ids().includes(id), ms, `${id}; heard ${seen.ids()}, ${seen.states}`);
+  return seen;
+}
+
+async function signedIn(version, sub, what) {
+  const supabase = client(version);
+  await supabase.realtime.setAuth(token(sub));
+  const seen = subscribe(supabase, what);
+  await seen.live();
+  await seen.subscribed();
+  return seen;
+}
+
+before(async () => {
+  ringback('migrate');
+  exec(`INSERT INTO organizations (id, name) VALUES ('${ORG_A}', 'A'), ('${ORG_B}', 'B');
+        INSERT INTO organization_members (organization_id, user_id) VALUES
+          ('${ORG_A}', '${ALICE}'), ('${ORG_B}', '${BOB}'), ('${ORG_A}', '${CAROL}'), ('${ORG_B}', '${CAROL}');`);
+  server = await start('realtime');
+});
+
+after(async () => {
+  await Promise.all(clients.map((c) => c.realtime.disconnect()));
+  if (server) assert.equal(await server.stop(), 0, 'SIGTERM ends it in order');
+});
+
+for (const version of versions) {
+  describe(`supabase-js ${version.version}`, () => {
+    test('two tenants see their own changes only, in order, with their types', async () => {
+      const a = await signedIn(version, ALICE), b = await signedIn(version, BOB), c = await signedIn(version, CAROL);
+      const tag = `t${serial}`;
+      for (let i = 0; i < 20; i++) {
+        publish(ORG_A, 'commerce_orders', i === 0 ? 'INSERT' : 'UPDATE', { id: `${tag}-a`, n: i, total: 12.5, paid: true, note: null, tags: ['x'] }, 3);
+        publish(ORG_B, 'commerce_orders', 'INSERT', { id: `${tag}-b${i}`, title: 'Größe "M"\n' }, 3);
+      }
+      publish(ORG_A, 'commerce_orders', 'DELETE', { id: `${tag}-a` }, 3);
+      publish(ORG_A, 'commerce_products', 'INSERT', { id: `${tag}-p` }, 3);
+      await until(() => a.got.length === 21 && b.got.length === 20 && c.got.length === 41, 5000, `all: ${a.got.length} ${b.got.length} ${c.got.length}`);
+      assert.deepEqual(a.got.slice(0, 20).map((p) => p.new.n), [...Array(20).keys()]);
+      assert.deepEqual(a.got[0].new, { id: `${tag}-a`, n: 0, total: 12.5, paid: true, note: null, tags: ['x'] });
+      assert.deepEqual([a.got[0].eventType, a.got[0].schema, a.got[0].table, a.got[0].errors], ['INSERT', 'public', 'commerce_orders', null]);
+      assert.ok(Math.abs(Date.parse(a.got[0].commit_timestamp) - Date.now()) < 60000);
+      assert.deepEqual([a.got[1].eventType, a.got[1].old], ['UPDATE', { id: `${tag}-a` }]);
+      assert.deepEqual([a.got[20].eventType, a.got[20].new, a.got[20].old], ['DELETE', {}, { id: `${tag}-a` }]);
+      assert.equal(b.got[0].new.title, 'Größe "M"\n');
+      await sleep(100);
+      assert.deepEqual([a.got.length, b.got.length, c.got.length], [21, 20, 41]);
+    });
+
+    test('filters and events select', async () => {
+      const some = await signedIn(version, ALICE, { event: 'UPDATE', filter: 'trigger_ready=eq.ready' });
+      const list = await signedIn(version, ALICE, { event: '*', filter: 'total=in.(10,20.50)' });
+      publish(ORG_A, 'commerce_orders', 'UPDATE', { id: 'f1', trigger_ready: 'ready', total: 20.5 });
+      publish(ORG_A, 'commerce_orders', 'UPDATE', { id: 'f2', trigger_ready: 'missing_phone', total: 10.0 });
+      publish(ORG_A, 'commerce_orders', 'INSERT', { id: 'f3', trigger_ready: 'ready', total: 30 });
+      publish(ORG_A, 'commerce_orders', 'UPDATE', { id: 'f4', trigger_ready: 'ready', total: 10 });
+      await some.heard('f4');
+      await list.heard('f4');
+      assert.deepEqual(some.ids(), ['f1', 'f4']);
+      assert.deepEqual(list.ids(), ['f1', 'f2', 'f4']);
+    });
+
+    test('a bad filter joins and is told by system', async () => {
+      const supabase = client(version);
+      await supabase.realtime.setAuth(token(ALICE));
+      const seen = subscribe(supabase, { filter: 'total~5' });
+      await seen.subscribed();
+      await until(() => seen.system.some((s) => s.status === 'error'), 5000, 'a system error');
+      assert.equal(seen.states.at(-1), 'SUBSCRIBED');
+    });
+
+    for (const delay of [0, 15, 100]) {
+      test(`a token that comes ${delay} ms after subscribe() starts delivery`, async () => {
+        const supabase = client(version), seen = subscribe(supabase);
+        await sleep(delay);
+        await supabase.realtime.setAuth(token(ALICE));
+        await seen.live();
+        publish(ORG_A, 'commerce_orders', 'INSERT', { id: `late-${delay}` });
+        publish(ORG_B, 'commerce_orders', 'INSERT', { id: 'foreign' });
+        await seen.heard(`late-${delay}`);
+        await sleep(50);
+        assert.deepEqual(seen.ids(), [`late-${delay}`]);
+      });
+    }
+
+    test('without a token the channel delivers nothing, fails, and recovers when one comes', async () => {
+      const supabase = client(version), seen = subscribe(supabase);
+      await seen.subscribed();
+      publish(ORG_A, 'commerce_orders', 'INSERT', { id: 'too-early' });
+      await until(() => seen.states.includes('CHANNEL_ERROR'), 3000, 'CHANNEL_ERROR');
+      await supabase.realtime.setAuth(token(ALICE));
+      await seen.live();
+      await seen.subscribed();
+      publish(ORG_A, 'commerce_orders', 'INSERT', { id: 'in-time' });
+      await seen.heard('in-time');
+      assert.deepEqual(seen.ids(), ['in-time']);
+    });
+
+    test('an expired token is refused with a reason, a fresh one recovers', async () => {
+      const supabase = client(version);
+      // Newer clients refuse to send it themselves; then it is as if there was none.
+      await supabase.realtime.setAuth(token(ALICE, '-5m'));
+      const seen = subscribe(supabase);
+      await until(() => seen.states.includes('CHANNEL_ERROR'), 5000, 'CHANNEL_ERROR');
+      publish(ORG_A, 'commerce_orders', 'INSERT', { id: 'expired' });
+      await supabase.realtime.setAuth(token(ALICE));
+      await seen.live();
+      publish(ORG_A, 'commerce_orders', 'INSERT', { id: 'fresh' });
+      await seen.heard('fresh');
+      assert.deepEqual(seen.ids(), ['fresh']);
+    });
+
+    test('delivery stops when the token ends, and a new one in the grace goes on', async () => {
+      const supabase = client(version);
+      await supabase.realtime.setAuth(token(ALICE, '3s'));
+      const seen = subscribe(supabase);
+      await seen.live();
+      publish(ORG_A, 'commerce_orders', 'INSERT', { id: 'before' });
+      await seen.heard('before');
+      await sleep(3500);
+      await supabase.realtime.setAuth(token(ALICE));
+      await sleep(200);
+      publish(ORG_A, 'commerce_orders', 'INSERT', { id: 'after' });
+      await seen.heard('after', 8000);
+      assert.deepEqual(seen.ids(), ['before', 'after']);
+    });
+
+    test('removed channels are left for good', async () => {
+      const seen = await signedIn(version, ALICE);
+      await seen.channel.unsubscribe();
+      assert.equal(seen.states.at(-1), 'CLOSED');
+      publish(ORG_A, 'commerce_orders', 'INSERT', { id: 'gone' });
+      await sleep(150);
+      assert.deepEqual(seen.ids(), []);
+    });
+  });
+}
+
+describe('faults', () => {
+  test('clients come back after the process was killed, and hear again', async () => {
+    const seen = await Promise.all(versions.map((v) => signedIn(v, ALICE)));
+    const address = server.address;
+    await server.stop('SIGKILL');
+    server = await start('realtime', { RINGBACK_LISTEN: address });
+    await Promise.all(seen.map(async (s) => {
+      await until(() => s.system.filter((m) => m.status === 'ok').length > 1, 15000, `a second system ok; ${s.states}`);
+      assert.equal(s.states.at(-1), 'SUBSCRIBED');
+    }));
+    publish(ORG_A, 'commerce_orders', 'INSERT', { id: 'risen' });
+    await Promise.all(seen.map((s) => s.heard('risen')));
+  });
+
+  test('while Redis is away nothing is lost', async () => {
+    const seen = await signedIn(versions.at(-1), ALICE);
+    publish(ORG_A, 'commerce_orders', 'INSERT', { id: 'r1' });
+    await seen.heard('r1');
+    servers('stop', 'redis');
+    await sleep(300);
+    servers('start', 'redis');
+    for (let i = 2; i < 10; i++) publish(ORG_A, 'commerce_orders', 'INSERT', { id: `r${i}` }, 5);
+    await seen.heard('r9', 15000);
+    assert.deepEqual(seen.ids(), Array.from({ length: 9 }, (_, i) => `r${i + 1}`));
+  });
+
+  test('while PostgreSQL is away a join is answered and delivers later', async () => {
+    const supabase = client(versions.at(-1));
+    exec(`INSERT INTO organization_members (organization_id, user_id) VALUES ('${ORG_A}', 'da7e0000-0000-4000-8000-000000000004')`);
+    await supabase.realtime.setAuth(token('da7e0000-0000-4000-8000-000000000004'));
+    servers('stop', 'postgres');
+    const seen = subscribe(supabase);
+    await seen.subscribed();
+    assert.deepEqual(seen.system, []);
+    servers('start', 'postgres');
+    await seen.live();
+    publish(ORG_A, 'commerce_orders', 'INSERT', { id: 'pg' });
+    await seen.heard('pg');
+    assert.ok(!seen.states.includes('CHANNEL_ERROR'));
+  });
+
+  test('lost updates are told: the client joins again', async () => {
+    const seen = await signedIn(versions.at(-1), ALICE), other = await signedIn(versions.at(-1), BOB);
+    publish(ORG_A, '', 'RESYNC', {});
+    await until(() => seen.states.includes('CHANNEL_ERROR') && seen.states.at(-1) === 'SUBSCRIBED', 8000, `a rejoin, not ${seen.states}`);
+    assert.deepEqual(other.states, ['SUBSCRIBED']);
+  });
+
+  test('a removed member stops receiving', async () => {
+    const seen = await signedIn(versions.at(-1), CAROL);
+    exec(`DELETE FROM organization_members WHERE user_id = '${CAROL}' AND organization_id = '${ORG_B}'`);
+    await sleep(31000);
+    publish(ORG_B, 'commerce_orders', 'INSERT', { id: 'secret' });
+    publish(ORG_A, 'commerce_orders', 'INSERT', { id: 'mine' });
+    await seen.heard('mine');
+    await sleep(100);
+    assert.deepEqual(seen.ids(), ['mine']);
+  });
+});
+
+describe('the socket itself', () => {
+  /** Sends raw bytes; resolves with all that came until the connection ended (or ms passed). */
+  const raw = (bytes, ms = 3000) => new Promise((resolve) => {
+    const [host, port] = [server.address.slice(0, server.address.lastIndexOf(':')), server.address.split(':').at(-1)];
+    const socket = net.connect(Number(port), host, () => socket.write(bytes));
+    const answer = { text: '', closed: false };
+    const done = () => { socket.destroy(); resolve(answer); };
+    socket.on('data', (d) => { answer.text += d.toString('latin1'); });
+    socket.on('close', () => { answer.closed = true; done(); });
+    socket.on('error', () => {});
+    setTimeout(done, ms);
+  });
+  const upgrade = (path, more = '') => `GET ${path} HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n` +
+    `Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n${more}\r\n`;
+  const open = (query = 'vsn=2.0.0') => new Promise((resolve, reject) => {
+    const ws = new WebSocket(`ws://${server.address}/realtime/v1/websocket?apikey=x&${query}`);
+    ws.messages = [];
+    ws.on('message', (d) => ws.messages.push(JSON.parse(d)));
+    ws.on('close', (code) => { ws.code = code; });
+    ws.on('open', () => resolve(ws));
+    ws.on('error', reject);
+  });
+
+  test('only the websocket path is upgraded', async () => {
+    assert.match((await raw(upgrade('/realtime/v1/websocket?vsn=2.0.0'), 300)).text, /^HTTP\/1.1 101 /);
+    for (const path of ['/realtime/v1/websocketx', '/realtime/v1/websocket/../x', '/realtime/v1/websocket?vsn=9.0.0'])
+      assert.doesNotMatch((await raw(upgrade(path), 1000)).text, /^HTTP\/1.1 101 /, path);
+    const plain = await raw('GET /realtime/v1/websocket HTTP/1.1\r\nHost: x\r\n\r\n');
+    assert.doesNotMatch(plain.text, /^HTTP\/1.1 [12]/);
+    assert.ok(plain.closed);
+  });
+
+  test('two requests with bodies in one segment do not make it spin', async () => {
+    const attack = 'GET /realtime/v1/websocket HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n\r\nhello'.repeat(2);
+    await Promise.all([raw(attack, 1000), raw(upgrade('/realtime/v1/websocket', 'Content-Length: 5\r\n') + 'hello' + attack, 1000)]);
+    const ws = await open(), begun = process.hrtime.bigint();
+    ws.send('[null,"1","phoenix","heartbeat",{}]');
+    await until(() => ws.messages.length === 1, 1000, 'a heartbeat reply');
+    assert.ok(process.hrtime.bigint() - begun < 500_000_000n);
+    const stat = () => execFileSync('cut', ['-d ', '-f14,15', `/proc/${server.child.pid}/stat`], { encoding: 'utf8' })
+      .split(' ').reduce((a, n) => a + Number(n), 0);
+    const before_ = stat();
+    await sleep(1000);
+    assert.ok(stat() - before_ < 30, 'idle: no more than 0.3 s of CPU in a second');
+    ws.close();
+  });
+
+  test('messages come in pieces, up to 64 KiB', async () => {
+    const ws = await open();
+    const frame = JSON.stringify([null, '7', 'phoenix', 'heartbeat', { pad: 'x'.repeat(60000) }]);
+    ws.send(frame.slice(0, 10), { fin: false });
+    ws.send(frame.slice(10, 3000), { fin: false });
+    ws.send(frame.slice(3000), { fin: true });
+    await until(() => ws.messages.length === 1, 2000, 'a reply');
+    assert.deepEqual(ws.messages[0], [null, '7', 'phoenix', 'phx_reply', { status: 'ok', response: {} }]);
+    ws.send('x'.repeat(65 * 1024));
+    await until(() => ws.code !== undefined, 3000, 'a close');
+    assert.equal(ws.code, 1009);
+  });
+
+  test('garbage is borne for a while, then the socket is closed', async () => {
+    const ws = await open('vsn=1.0.0');
+    for (const text of ['', '{', '[]', '{}', '{"topic":{}}', '\u0000']) ws.send(text);
+    ws.send('{"topic":"phoenix","event":"heartbeat","payload":{},"ref":"1"}');
+    await until(() => ws.messages.length === 1, 2000, 'a reply');
+    assert.deepEqual(ws.messages[0].payload, { status: 'ok', response: {} });
+    for (let i = 0; i < 20; i++) ws.send('garbage');
+    await until(() => ws.code !== undefined, 3000, 'a close');
+    assert.equal(ws.code, 1008);
+  });
+
+  test('a reader that does not read is told to resync; others hear everything', async () => {
+    const slow = await open(), good = await open();
+    const join = (ws) => ws.send(JSON.stringify(['1', '1', 'realtime:s', 'phx_join', { access_token: token(ALICE),
+      config: { postgres_changes: [{ event: '*', schema: 'public', table: 'commerce_orders' }] } }]));
+    join(slow);
+    join(good);
+    await until(() => slow.messages.length === 2 && good.messages.length === 2, 3000, 'both to be live');
+    slow.pause();
+    const pad = 'x'.repeat(50000);
+    for (let i = 0; i < 120; i++) publish(ORG_A, 'commerce_orders', 'INSERT', { id: i, pad }, 1);
+    await until(() => good.messages.length === 122, 10000, `all; ${good.messages.length}`);
+    slow.resume();
+    await until(() => slow.messages.at(-1)?.[3] === 'phx_error', 5000, 'phx_error');
+    assert.ok(slow.messages.length < 122);
+    slow.close();
+    good.close();
+  });
+
+  test('SIGTERM asks every client to go, and they find the next process', async () => {
+    const sockets = await Promise.all(Array.from({ length: 60 }, () => open()));
+    const seen = await signedIn(versions.at(-1), ALICE), address = server.address;
+    assert.equal(await server.stop(), 0);
+    await until(() => sockets.every((ws) => ws.code !== undefined), 1000, 'closes');
+    assert.ok(sockets.every((ws) => ws.code === 1001), `${[...new Set(sockets.map((ws) => ws.code))]}`);
+    server = await start('realtime', { RINGBACK_LISTEN: address });
+    await until(() => seen.system.length > 1, 15000, 'the client to be back');
+    publish(ORG_A, 'commerce_orders', 'INSERT', { id: 'drained' });
+    await seen.heard('drained');
+  });
+});

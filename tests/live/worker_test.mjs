@@ -1,0 +1,306 @@
+// The worker alone: entries of the streams become rows, rollups, live updates or dead letters, whatever breaks meanwhile.
+import { test, before, beforeEach, after } from 'node:test';
+import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
+import { exec, get, redis, ringback, settled, sql, start, until } from './lib/harness.mjs';
+import { envelope, partitionOf, Redis } from './lib/stream.mjs';
+
+const ORGANIZATION = '10000000-0000-4000-8000-000000000001';
+const SHOP = 'worker-test.myshopify.com', PARTITION = partitionOf(SHOP);
+const settings = { RINGBACK_LOG_LEVEL: 'debug' };
+let stream, worker, next = 1;
+
+const servers = (...args) => execFileSync(process.env.RINGBACK_SERVERS, args, { stdio: 'ignore' });
+const time = (minutes) => new Date(Date.parse('2026-11-20T03:00:00Z') + minutes * 60000).toISOString();
+
+/** Appends events; resolves when Redis has them. */
+function send(events) {
+  return Promise.all(events.map((e) => {
+    const key = e.key ?? SHOP;
+    return stream.send('XADD', `ringback:{${partitionOf(key)}}:events`, '*', 'e', e.raw ?? envelope({ key, ...e }));
+  }));
+}
+
+function order(id, more = {}) {
+  return {
+    id, name: `#${id}`, created_at: time(1), updated_at: time(1), currency: 'INR', current_total_price: '120.50',
+    financial_status: 'pending', payment_gateway_names: ['Cash on Delivery (COD)'], phone: '+919811122233',
+    email: `c${id}@example.com`, shipping_address: { name: 'Asha Rao', country_code: 'IN' },
+    line_items: [{ id: 1, title: 'Lamp', quantity: 2, price: '5.00' }, { id: 2, title: 'Shade', quantity: 1, price: '1.25' }], ...more,
+  };
+}
+
+const created = (id, more) => ({ topic: 'orders/create', body: order(id, more), triggered: time(1) });
+const ids = (n) => Array.from({ length: n }, () => next++);
+const orders = (list) => sql(`select external_order_id as id from commerce_orders where external_order_id::bigint in (${list.join(',')})`).length;
+const letters = (where = 'true') => sql(`select reason, detail, sqlstate, topic, key, attempts, convert_from(payload, 'UTF8') as payload from dead_letters where ${where} order by id`);
+
+async function metric(name) {
+  const line = (await get(worker.admin, '/metrics')).text.split('\n').find((l) => l.startsWith(name));
+  return line === undefined ? 0 : Number(line.slice(line.lastIndexOf(' ') + 1));
+}
+
+const ready = async () => JSON.parse((await get(worker.admin, '/readyz')).text);
+
+function live(partition = PARTITION) {
+  return redis('XRANGE', `ringback:{${partition}}:live`, '-', '+').map(([id, f]) => {
+    const fields = {};
+    for (let i = 0; i < f.length; i += 2) fields[f[i]] = f[i + 1];
+    return { id, ...fields, d: JSON.parse(fields.d) };
+  });
+}
+
+function drift() {
+  return sql('select * from rollup_verify()');
+}
+
+before(async () => {
+  ringback('migrate');
+  exec(`INSERT INTO organizations (id, name, timezone) VALUES ('${ORGANIZATION}', 'Acme', 'Asia/Kolkata');
+        INSERT INTO commerce_integrations (organization_id, status, store_domain, settings, connected_at)
+        VALUES ('${ORGANIZATION}', 'connected', '${SHOP}', '{"country": "IN", "cod_gateways": ["pay later"]}', now())`);
+  stream = new Redis(new URL(process.env.RINGBACK_TEST_REDIS_URL).pathname);
+  worker = await start('worker', settings);
+});
+
+beforeEach(() => {
+  exec('DELETE FROM dead_letters');
+});
+
+after(async () => {
+  if (stream) await stream.close();
+  if (worker) assert.equal(await worker.stop(), 0);
+});
+
+test('an order becomes a row, its lines, a rollup and a live update', async () => {
+  const [id] = ids(1);
+  await send([created(id, { payment_gateway_names: ['Pay Later'] })]);
+  await settled();
+  const [row] = sql(`select * from commerce_orders where external_order_id = '${id}'`);
+  assert.equal(row.organization_id, ORGANIZATION);
+  assert.equal(row.order_number, `#${id}`);
+  assert.equal(row.payment_type, 'cod'); // by the store's own list of gateways
+  assert.equal(row.customer_phone, '+919811122233');
+  assert.equal(row.trigger_ready, 'ready');
+  assert.deepEqual(sql(`select title, quantity, total::text from commerce_order_items where order_id = '${row.id}' order by position`),
+    [{ title: 'Lamp', quantity: 2, total: '10.00' }, { title: 'Shade', quantity: 1, total: '1.25' }]);
+  assert.deepEqual(sql(`select day, orders, cod_orders from analytics_outcome_daily where organization_id = '${ORGANIZATION}'`),
+    [{ day: '2026-11-20', orders: 1, cod_orders: 1 }]);
+  const update = live().find((u) => u.t === 'commerce_orders' && u.d.external_order_id === String(id));
+  assert.equal(update.e, 'INSERT');
+  assert.equal(update.o, ORGANIZATION);
+  assert.equal(update.d.id, row.id);
+});
+
+test('versions of one order that share a batch leave the newest, with what only an older one knew', async () => {
+  const [id] = ids(1);
+  await send([
+    { topic: 'orders/updated', body: order(id, { updated_at: time(9), note: null, phone: null, shipping_address: null, current_total_price: '9.00' }), triggered: time(9) },
+    created(id, { note: 'ring twice' }),
+    { topic: 'orders/updated', body: order(id, { updated_at: time(5), line_items: [], phone: null }), triggered: time(5) },
+  ]);
+  await settled();
+  const [row] = sql(`select o.*, (select count(*) from commerce_order_items i where i.order_id = o.id) as n from commerce_orders o where external_order_id = '${id}'`);
+  assert.equal(Number(row.total_amount), 9);
+  assert.equal(row.notes, 'ring twice');
+  assert.equal(row.customer_phone, '+919811122233');
+  assert.equal(row.n, 2);
+});
+
+test('what cannot be stored becomes a dead letter with a reason, its neighbours are stored', async () => {
+  const good = ids(3);
+  await send([
+    created(good[0]),
+    { topic: 'orders/create', body: '{"id": 1, ' },
+    { topic: 'orders/create', body: '[1]' },
+    { topic: 'orders/create', body: order(next++, { current_total_price: '1.2.3' }) },
+    created(good[1]),
+    { topic: 'orders/create', body: order(next++), key: 'nobody.myshopify.com' },
+    { topic: 'shop/redact', body: { shop_domain: 'nobody.myshopify.com' }, key: 'nobody.myshopify.com' },
+    { raw: Buffer.from('no envelope') },
+    { topic: 'carts/update', body: { id: 1 } },
+    created(good[2]),
+  ]);
+  await settled();
+  assert.equal(orders(good), 3);
+  const found = letters();
+  assert.deepEqual(found.map((l) => l.reason).sort(), ['corrupt_envelope', 'invalid_value', 'malformed_body', 'malformed_body', 'unknown_shop']);
+  assert.match(found.find((l) => l.reason === 'invalid_value').detail, /current_total_price is not an amount of money/);
+  assert.equal(found.find((l) => l.reason === 'unknown_shop').key, 'nobody.myshopify.com');
+  assert.equal(found.find((l) => l.reason === 'corrupt_envelope').payload, 'no envelope');
+  assert.ok(found.some((l) => l.payload === '{"id": 1, ')); // to the byte
+  assert.ok(await metric('ringback_worker_events_total{topic="other",verdict="unhandled"}') >= 1);
+});
+
+test('a row that PostgreSQL refuses is found in a full batch; the others are stored', async () => {
+  exec(`ALTER TABLE commerce_orders ADD CONSTRAINT no_poison CHECK (source_name IS DISTINCT FROM 'poison')`);
+  try {
+    const list = ids(400), poison = [list[0], list[57], list[399]];
+    await send(list.map((id) => created(id, poison.includes(id) ? { source_name: 'poison' } : {})));
+    await settled();
+    assert.equal(orders(list), 397);
+    const found = letters();
+    assert.deepEqual(found.map((l) => [l.reason, l.sqlstate, JSON.parse(l.payload).id]).sort((a, b) => a[2] - b[2]),
+      poison.map((id) => ['constraint_violation', '23514', id]));
+    assert.match(found[0].detail, /no_poison/);
+  } finally {
+    exec('ALTER TABLE commerce_orders DROP CONSTRAINT no_poison');
+  }
+  assert.deepEqual(drift(), []);
+});
+
+test('an entry that a newer version wrote waits; it is neither lost nor in the way', async () => {
+  const [id] = ids(1);
+  const [waiting] = await send([{ topic: 'orders/create', body: order(next++), version: 2 }, created(id)]);
+  await until(() => orders([id]) === 1, 5000, 'the order behind it');
+  await until(async () => await metric('ringback_worker_newer_entries ') === 1, 3000, 'the gauge');
+  assert.equal(redis('XPENDING', `ringback:{${PARTITION}}:events`, 'workers')[0], 1);
+  assert.deepEqual(letters(), []);
+  await stream.send('XACK', `ringback:{${PARTITION}}:events`, 'workers', waiting);
+});
+
+test('live updates of other writers are relayed', async () => {
+  const [id] = ids(1);
+  await send([created(id)]);
+  await settled();
+  exec(`UPDATE commerce_orders SET notes = 'by hand' WHERE external_order_id = '${id}'`);
+  const update = await until(() => live().find((u) => u.t === 'commerce_orders' && u.e === 'UPDATE' && u.d.notes === 'by hand'), 5000, 'the update');
+  assert.equal(update.o, ORGANIZATION);
+  await until(() => sql('select id from live_outbox').length === 0, 5000, 'an empty outbox');
+});
+
+test('a checkout that is left becomes an abandoned cart when its time has come', async () => {
+  const left = new Date(Date.now() - 30 * 60000 + 1500).toISOString();
+  const n = next++;
+  await send([{ topic: 'checkouts/create', triggered: left, body: { token: `tok-${n}`, cart_token: `cart-${n}`, email: 'a@example.com', phone: '+919811122233', created_at: left, updated_at: left, currency: 'INR', total_price: '10.00', line_items: [] } }]);
+  await settled();
+  assert.equal(sql(`select 1 from commerce_abandoned_carts where checkout_token = 'tok-${n}'`).length, 0);
+  await until(() => sql(`select 1 from commerce_abandoned_carts where checkout_token = 'tok-${n}' and status = 'abandoned'`).length === 1, 10000, 'the cart');
+  await until(() => live().some((u) => u.t === 'commerce_abandoned_carts' && u.d.checkout_token === `tok-${n}`), 5000, 'its update');
+});
+
+test('a redaction erases the customer from rows and from the retained streams', async () => {
+  const [id, other] = ids(2), email = `c${id}@example.com`;
+  await send([created(id, { customer: { id: 424242, email, first_name: 'Asha', updated_at: time(1) } }), created(other)]);
+  await settled();
+  await send([{ topic: 'customers/redact', body: { shop_domain: SHOP, customer: { id: 424242, email, phone: null }, orders_to_redact: [id] } }]);
+  await settled();
+  assert.deepEqual(sql(`select customer_email, customer_phone from commerce_orders where external_order_id = '${id}'`), [{ customer_email: null, customer_phone: null }]);
+  await until(() => !JSON.stringify(redis('XRANGE', `ringback:{${PARTITION}}:events`, '-', '+')).includes(email), 5000, 'its own entry to go');
+  assert.ok(!JSON.stringify(live()).includes(email));
+  assert.ok(JSON.stringify(live()).includes(`c${other}@example.com`));
+});
+
+test('PostgreSQL away: nothing is lost, all goes on by itself', async () => {
+  const first = ids(50), second = ids(50);
+  servers('stop', 'postgres');
+  await send(first.map((id) => created(id)));
+  await until(async () => (await ready()).waiting_for?.length > 0, 10000, 'not ready');
+  assert.equal((await get(worker.admin, '/healthz')).status, 200);
+  await send(second.map((id) => created(id)));
+  servers('start', 'postgres');
+  await settled(30000);
+  assert.equal(orders([...first, ...second]), 100);
+  assert.deepEqual(letters(), []);
+  await until(async () => (await get(worker.admin, '/readyz')).status === 200, 10000, 'ready again');
+});
+
+test('Redis away: nothing is lost, all goes on by itself', async () => {
+  const list = ids(50);
+  servers('stop', 'redis');
+  await until(async () => (await ready()).waiting_for?.length > 0, 10000, 'not ready');
+  servers('start', 'redis');
+  await stream.close();
+  stream = new Redis(new URL(process.env.RINGBACK_TEST_REDIS_URL).pathname);
+  await send(list.map((id) => created(id)));
+  await settled(30000);
+  assert.equal(orders(list), 50);
+});
+
+test('a database that does not fit the program stops it, and no event is blamed', async () => {
+  const list = ids(20);
+  exec('ALTER TABLE commerce_orders RENAME COLUMN source_name TO renamed');
+  await send(list.map((id) => created(id)));
+  await until(async () => (await ready()).waiting_for?.length > 0, 10000, 'not ready');
+  exec('ALTER TABLE commerce_orders RENAME COLUMN renamed TO source_name');
+  await settled(20000);
+  assert.equal(orders(list), 20);
+  assert.deepEqual(letters(), []);
+});
+
+test('another schema than the program was made for: it waits', async () => {
+  const [id] = ids(1);
+  exec(`INSERT INTO supabase_migrations.schema_migrations (version) VALUES ('99990101000000')`);
+  await until(async () => (await ready()).waiting_for?.length > 0, 20000, 'not ready');
+  await send([created(id)]);
+  await new Promise((r) => setTimeout(r, 1000));
+  assert.equal(orders([id]), 0);
+  exec(`DELETE FROM supabase_migrations.schema_migrations WHERE version = '99990101000000'`);
+  await settled(20000);
+  assert.equal(orders([id]), 1);
+});
+
+test('killed at any moment: every order once, rollups exact', async () => {
+  const list = ids(3000);
+  const [before_] = sql(`select orders from analytics_outcome_daily where organization_id = '${ORGANIZATION}'`);
+  const sending = send(list.map((id) => created(id)));
+  for (const pause of [20, 150, 60, 300]) {
+    await new Promise((r) => setTimeout(r, pause));
+    await worker.stop('SIGKILL');
+    await redis('DEL', ...Array.from({ length: 8 }, (_, n) => `ringback:{${n}}:lease`)); // not wait for them to run out
+    worker = await start('worker', settings);
+  }
+  await sending;
+  await settled(60000);
+  assert.equal(orders(list), 3000);
+  const [after_] = sql(`select orders from analytics_outcome_daily where organization_id = '${ORGANIZATION}'`);
+  assert.equal(after_.orders - before_.orders, 3000);
+  assert.deepEqual(drift(), []);
+  assert.deepEqual(letters(), []);
+});
+
+test('an event that was stored without anybody being told is published when it comes again', async () => {
+  const [id] = ids(1);
+  const key = `ringback:{${PARTITION}}:events`;
+  await send([created(id)]);
+  await settled();
+  await worker.stop();
+  await redis('DEL', `ringback:{${PARTITION}}:live`);
+  // As after a crash between COMMIT and XACK: delivered, not acknowledged.
+  const entry = await stream.send('XADD', key, '*', 'e', envelope({ key: SHOP, ...created(id) }));
+  execFileSync('redis-cli', ['-s', new URL(process.env.RINGBACK_TEST_REDIS_URL).pathname, 'XREADGROUP', 'GROUP', 'workers', 'owner', 'COUNT', '1', 'STREAMS', key, '>']);
+  worker = await start('worker', settings);
+  await settled();
+  assert.ok(live().some((u) => u.t === 'commerce_orders' && u.d.external_order_id === String(id)), `${entry} was not published`);
+});
+
+test('two workers share the partitions, and one takes over when the other goes', async () => {
+  const keys = Array.from({ length: 24 }, (_, n) => `share-${n}.myshopify.com`);
+  exec(keys.map((key) => `INSERT INTO commerce_integrations (organization_id, status, store_domain, connected_at) VALUES ('${ORGANIZATION}', 'connected', '${key}', now());`).join('\n'));
+  const second = await start('worker', settings);
+  const owned = async (w) => Number(/^ringback_worker_partitions (\d+)/m.exec((await get(w.admin, '/metrics')).text)[1]);
+  await until(async () => await owned(worker) === 4 && await owned(second) === 4, 30000, 'four partitions each');
+  const list = ids(480);
+  const events = list.map((id, n) => ({ ...created(id), key: keys[n % keys.length] }));
+  await send(events.slice(0, 240));
+  await settled();
+  await send(events.slice(240));
+  await second.stop('SIGKILL');
+  await settled(30000); // one lease
+  assert.equal(orders(list), 480);
+  await until(async () => await owned(worker) === 8, 20000, 'all partitions');
+  assert.deepEqual(drift(), []);
+});
+
+test('SIGTERM under load: what was read is stored and acknowledged, nothing comes again', async () => {
+  const list = ids(1500);
+  await send(list.map((id) => created(id)));
+  assert.equal(await worker.stop(), 0);
+  for (let n = 0; n < 8; n++) {
+    const key = `ringback:{${n}}:events`;
+    if (redis('EXISTS', key) === 1) assert.equal(redis('XPENDING', key, 'workers')[0], 0, key);
+  }
+  worker = await start('worker', settings);
+  await settled();
+  assert.equal(orders(list), 1500);
+});

@@ -1,0 +1,20 @@
+/* What a simulation prints at its end: for people, or as JSON for scripts. */
+#ifndef OPS_SIMULATE_REPORT_H
+#define OPS_SIMULATE_REPORT_H
+
+#include <stdio.h>
+
+#include "ops/simulate_drive.h"
+
+struct report {
+    const struct sim_options *options;
+    const struct drive_result *result;
+    const struct sim_totals *stores; /* options->n_stores of them */
+    unsigned n_watches;
+    int64_t now_us; /* at which the carts were judged */
+};
+
+void report_text(FILE *out, const struct report *r);
+void report_json(FILE *out, const struct report *r);
+
+#endif

@@ -1,0 +1,156 @@
+#include "realtime/frame.h"
+
+#include <assert.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+enum { FRAME_FIRST_SIZE = 1024, OPCODE_TEXT = 0x81, OPCODE_PING = 0x89 };
+
+void frame_begin(struct frame_writer *w)
+{
+    *w = (struct frame_writer){.used = FRAME_HEADER_MAX};
+}
+
+static bool reserve(struct frame_writer *w, size_t n)
+{
+    size_t size = w->size == 0 ? FRAME_FIRST_SIZE : w->size;
+    struct frame *grown;
+
+    if (w->failed)
+        return false;
+    while (size - w->used < n)
+        size *= 2;
+    if (size == w->size)
+        return true;
+    grown = realloc(w->frame, sizeof *grown + size);
+    if (grown == NULL) {
+        free(w->frame);
+        *w = (struct frame_writer){.failed = true};
+        return false;
+    }
+    w->frame = grown;
+    w->size = size;
+    return true;
+}
+
+void frame_text(struct frame_writer *w, struct text t)
+{
+    if (t.n == 0 || !reserve(w, t.n))
+        return;
+    memcpy(w->frame->bytes + w->used, t.p, t.n);
+    w->used += t.n;
+}
+
+void frame_puts(struct frame_writer *w, const char *s)
+{
+    frame_text(w, (struct text){s, strlen(s)});
+}
+
+void frame_string(struct frame_writer *w, struct text t)
+{
+    size_t done = 0;
+
+    frame_puts(w, "\"");
+    for (size_t i = 0; i < t.n; i++) {
+        unsigned char c = (unsigned char)t.p[i];
+        char escape[8];
+
+        if (c >= 0x20 && c != '"' && c != '\\')
+            continue;
+        frame_text(w, (struct text){t.p + done, i - done});
+        snprintf(escape, sizeof escape, c < 0x20 ? "\\u%04x" : "\\%c", c);
+        frame_puts(w, escape);
+        done = i + 1;
+    }
+    if (t.n > done)
+        frame_text(w, (struct text){t.p + done, t.n - done});
+    frame_puts(w, "\"");
+}
+
+void frame_number(struct frame_writer *w, uint64_t n)
+{
+    char digits[24];
+
+    snprintf(digits, sizeof digits, "%llu", (unsigned long long)n);
+    frame_puts(w, digits);
+}
+
+/* Writes the header right in front of the payload. Returns its length. */
+static uint32_t put_header(unsigned char *payload, size_t n)
+{
+    if (n < 126) {
+        payload[-2] = OPCODE_TEXT;
+        payload[-1] = (unsigned char)n;
+        return 2;
+    }
+    if (n <= UINT16_MAX) {
+        payload[-4] = OPCODE_TEXT;
+        payload[-3] = 126;
+        payload[-2] = (unsigned char)(n >> 8);
+        payload[-1] = (unsigned char)n;
+        return 4;
+    }
+    payload[-10] = OPCODE_TEXT;
+    payload[-9] = 127;
+    for (int i = 0; i < 8; i++)
+        payload[-1 - i] = (unsigned char)((uint64_t)n >> (8 * i));
+    return 10;
+}
+
+struct frame *frame_finish(struct frame_writer *w)
+{
+    struct frame *f;
+    size_t n;
+    uint32_t header;
+
+    if (!reserve(w, 1))
+        return NULL;
+    /* Many readers may keep it queued: give back what is not used. */
+    f = realloc(w->frame, sizeof *f + w->used);
+    if (f == NULL)
+        f = w->frame;
+    n = w->used - FRAME_HEADER_MAX;
+    header = put_header(f->bytes + FRAME_HEADER_MAX, n);
+    f->refs = 1;
+    f->start = FRAME_HEADER_MAX - header;
+    f->len = header + n;
+    f->committed_us = 0;
+    *w = (struct frame_writer){.failed = true}; /* a finished writer writes nothing more */
+    return f;
+}
+
+struct frame *frame_ping(void)
+{
+    struct frame *f = calloc(1, sizeof *f + 2);
+
+    if (f == NULL)
+        return NULL;
+    f->refs = 1;
+    f->len = 2;
+    f->bytes[0] = OPCODE_PING;
+    return f;
+}
+
+struct text frame_payload(const struct frame *f)
+{
+    size_t header = FRAME_HEADER_MAX - f->start;
+
+    assert(f->bytes[f->start] == OPCODE_TEXT);
+    return (struct text){(const char *)f->bytes + FRAME_HEADER_MAX, f->len - header};
+}
+
+struct frame *frame_ref(struct frame *f)
+{
+    assert(f->refs > 0);
+    f->refs++;
+    return f;
+}
+
+void frame_unref(struct frame *f)
+{
+    if (f == NULL)
+        return;
+    assert(f->refs > 0);
+    if (--f->refs == 0)
+        free(f);
+}

@@ -1,0 +1,49 @@
+/* An outgoing websocket frame (RFC 6455), serialised once and shared by all sockets that get it.
+ * Header and payload lie side by side, so frames for one socket can be joined into one write. Pure.
+ *
+ *   frame_begin(&w);  frame_puts(&w, "[null,");  frame_string(&w, topic);  ...  f = frame_finish(&w);
+ * Failure (out of memory) is sticky; frame_finish() then returns NULL. */
+#ifndef REALTIME_FRAME_H
+#define REALTIME_FRAME_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/text.h"
+
+enum { FRAME_HEADER_MAX = 10 };
+
+struct frame {
+    uint32_t      refs;
+    uint32_t      start;        /* where the header begins in `bytes` */
+    size_t        len;          /* header and payload */
+    int64_t       committed_us; /* of the change it tells; 0: none, or its latency is already measured */
+    unsigned char bytes[];
+};
+
+struct frame_writer {
+    struct frame *frame;
+    size_t        used, size; /* of frame->bytes */
+    bool          failed;
+};
+
+void frame_begin(struct frame_writer *w);
+void frame_text(struct frame_writer *w, struct text t);        /* as it is */
+void frame_puts(struct frame_writer *w, const char *s);        /* as it is */
+void frame_string(struct frame_writer *w, struct text t);      /* as a JSON string, quoted and escaped */
+void frame_number(struct frame_writer *w, uint64_t n);
+
+/* A text frame with one reference, which is the caller's. */
+struct frame *frame_finish(struct frame_writer *w);
+
+/* An empty PING. */
+struct frame *frame_ping(void);
+
+/* The payload of a finished text frame. */
+struct text frame_payload(const struct frame *f);
+
+struct frame *frame_ref(struct frame *f);
+void frame_unref(struct frame *f); /* NULL is fine */
+
+#endif

@@ -1,0 +1,412 @@
+#include "realtime/hub.h"
+
+#include <assert.h>
+#include <stddef.h>
+#include <stdlib.h>
+
+#include "realtime/hub_state.h"
+
+enum { HUB_FIRST_SIZE = 256, CLOSE_GOING_AWAY = 1001, CLOSE_POLICY = 1008, CLOSE_TRY_LATER = 1013 };
+
+#define OWNER(entry, type) ((type *)(void *)((char *)(entry)-offsetof(type, due)))
+
+uint64_t hub_hash(uint64_t h, const void *bytes, size_t n)
+{
+    const unsigned char *s = bytes;
+
+    h ^= 0xCBF29CE484222325u;
+    for (size_t i = 0; i < n; i++)
+        h = (h ^ s[i]) * 0x100000001B3u; /* FNV-1a */
+    return h ^ h >> 32;
+}
+
+struct hub *hub_new(const struct jwt_keys *keys)
+{
+    struct hub *h = calloc(1, sizeof *h);
+
+    if (h == NULL)
+        return NULL;
+    h->keys = keys;
+    h->shapes_size = h->organizations_size = HUB_FIRST_SIZE;
+    h->shapes = calloc(h->shapes_size, sizeof(struct shape *));
+    h->organizations = calloc(h->organizations_size, sizeof(struct organization *));
+    if (h->shapes == NULL || h->organizations == NULL || !members_init(&h->members, &h->deadlines)) {
+        hub_free(h);
+        return NULL;
+    }
+    return h;
+}
+
+void hub_free(struct hub *h)
+{
+    if (h == NULL)
+        return;
+    assert(h->stats.sessions == 0 && h->n_shapes == 0 && h->n_organizations == 0);
+    members_free(&h->members);
+    deadlines_free(&h->deadlines);
+    free(h->shapes);
+    free(h->organizations);
+    free(h);
+}
+
+const struct hub_stats *hub_stats(const struct hub *h)
+{
+    return &h->stats;
+}
+
+/* ---- sockets ---- */
+
+struct session *hub_connect(struct hub *h, enum protocol_version v, const char *query, void *conn,
+                            struct instant now)
+{
+    struct session *s = calloc(1, sizeof *s);
+    struct text apikey = protocol_query(query, "apikey");
+
+    if (s == NULL || !deadlines_reserve(&h->deadlines, h->stats.sessions + 1 + h->stats.channels + h->members.n)) {
+        free(s);
+        return NULL;
+    }
+    s->hub = h;
+    s->conn = conn;
+    s->version = v;
+    s->token_grace_ms = TOKEN_GRACE_MS;
+    s->apikey_hash = text_empty(apikey) ? 0 : hub_hash(0, apikey.p, apikey.n);
+    s->heard_at = now.ms;
+    s->frames = (struct allowance){now.ms, SESSION_FRAMES_BURST * 1000};
+    s->joins = (struct allowance){now.ms, SESSION_JOINS_BURST * 1000};
+    s->due.kind = DEADLINE_SESSION;
+    deadline_set(&h->deadlines, &s->due, now.ms + SESSION_PING_MS);
+    h->stats.sessions++;
+    return s;
+}
+
+void hub_disconnect(struct hub *h, struct session *s)
+{
+    struct session **at = &h->dirty;
+
+    while (s->channels != NULL)
+        channel_remove(s->channels);
+    while (s->dirty && *at != s)
+        at = &(*at)->next_dirty;
+    if (s->dirty)
+        *at = s->next_dirty;
+    deadline_set(&h->deadlines, &s->due, 0);
+    outbox_clear(&s->outbox);
+    h->stats.sessions--;
+    free(s);
+}
+
+void session_mark(struct session *s)
+{
+    if (s->dirty)
+        return;
+    s->dirty = true;
+    s->next_dirty = s->hub->dirty;
+    s->hub->dirty = s;
+}
+
+void session_close(struct session *s, unsigned code)
+{
+    if (s->close_code == 0)
+        s->close_code = code;
+    session_mark(s);
+}
+
+void session_send(struct session *s, struct frame *f)
+{
+    if (f == NULL || !outbox_push(&s->outbox, f, NULL))
+        session_close(s, CLOSE_TRY_LATER);
+    frame_unref(f);
+    session_mark(s);
+}
+
+struct session *hub_dirty(struct hub *h)
+{
+    struct session *s = h->dirty;
+
+    if (s != NULL) {
+        h->dirty = s->next_dirty;
+        s->dirty = false;
+    }
+    return s;
+}
+
+struct outbox *session_outbox(struct session *s)
+{
+    return &s->outbox;
+}
+
+void *session_conn(const struct session *s)
+{
+    return s->conn;
+}
+
+unsigned session_close_code(const struct session *s)
+{
+    return s->close_code;
+}
+
+void hub_heard(struct session *s, struct instant now)
+{
+    s->heard_at = now.ms;
+    s->pinged = false;
+}
+
+static void hub_malformed(struct session *s)
+{
+    s->hub->stats.malformed++;
+    if (++s->malformed > SESSION_MALFORMED_MAX)
+        session_close(s, CLOSE_POLICY);
+}
+
+bool allowance_take(struct allowance *a, uint32_t per_second, uint32_t burst, uint64_t now)
+{
+    uint64_t earned = (now - a->at) * per_second;
+
+    a->at = now;
+    a->left = earned >= burst * 1000u - a->left ? burst * 1000u : a->left + (uint32_t)earned;
+    if (a->left < 1000)
+        return false;
+    a->left -= 1000;
+    return true;
+}
+
+void hub_frame(struct hub *h, struct session *s, struct text message, bool binary, struct instant now)
+{
+    struct message m;
+    struct binary_refs refs;
+
+    if (s->close_code != 0)
+        return; /* on its way out */
+    h->stats.frames_in++;
+    hub_heard(s, now);
+    if (!allowance_take(&s->frames, SESSION_FRAMES_PER_SECOND, SESSION_FRAMES_BURST, now.ms)) {
+        session_close(s, CLOSE_POLICY);
+        return;
+    }
+    if (binary ? s->version == PROTOCOL_V2 && protocol_parse_binary(message, &m, &refs)
+               : protocol_parse(s->version, message, &m))
+        session_message(s, &m, now);
+    else
+        hub_malformed(s);
+    hub_settle(h, now);
+}
+
+/* ---- channels ---- */
+
+void channel_schedule(struct channel *c)
+{
+    uint64_t at = c->fsm.deadline;
+
+    if (c->resync_at != 0 && (at == 0 || c->resync_at < at))
+        at = c->resync_at;
+    deadline_set(&c->session->hub->deadlines, &c->due, at);
+}
+
+static bool follow(struct channel *c, struct instant now)
+{
+    struct hub *h = c->session->hub;
+    struct user *u;
+
+    assert(c->user == NULL);
+    if (!deadlines_reserve(&h->deadlines, h->stats.sessions + h->stats.channels + h->members.n + 1) ||
+        (u = members_user(&h->members, c->fsm.sub)) == NULL)
+        return false;
+    c->user = u;
+    c->next_of_user = u->channels;
+    c->at_of_user = &u->channels;
+    if (u->channels != NULL)
+        u->channels->at_of_user = &c->next_of_user;
+    u->channels = c;
+    members_want(&h->members, u, now.ms);
+    return true;
+}
+
+static void seat(struct channel *c)
+{
+    if (!seats_take(c)) {
+        channel_fail_later(c);
+        return;
+    }
+    if (c->shape->bindings->problem != NULL)
+        channel_tell_system(c, false, c->shape->bindings->problem);
+    else
+        channel_tell_system(c, true, "Subscribed to PostgreSQL");
+}
+
+static void tell_error(struct channel *c)
+{
+    struct session *s = c->session;
+
+    /* What it still had to get is read again anyway; its room is needed. */
+    outbox_purge(&s->outbox, c);
+    session_send(s, protocol_message(s->version, text_of(c->join_ref), text_of(c->join_ref), c->shape->topic,
+                                     "phx_error", "{}"));
+}
+
+bool channel_input(struct channel *c, enum channel_input in, const struct channel_token *token, struct instant now)
+{
+    unsigned todo = channel_step(&c->fsm, in, token, now.ms);
+
+    if (todo & CHANNEL_DO_REPLY)
+        channel_answer_join(c);
+    if ((todo & CHANNEL_DO_WATCH) && !follow(c, now))
+        session_close(c->session, CLOSE_TRY_LATER);
+    if ((todo & CHANNEL_DO_SEAT) && c->user != NULL)
+        seat(c);
+    if (todo & CHANNEL_DO_ERROR) {
+        tell_error(c);
+        channel_remove(c);
+        return false;
+    }
+    channel_schedule(c);
+    return true;
+}
+
+void channel_fail_later(struct channel *c)
+{
+    struct hub *h = c->session->hub;
+
+    if (c->failing)
+        return;
+    c->failing = true;
+    c->next_failing = h->failing;
+    h->failing = c;
+}
+
+void hub_settle(struct hub *h, struct instant now)
+{
+    while (h->failing != NULL) {
+        struct channel *c = h->failing;
+
+        h->failing = c->next_failing;
+        c->failing = false;
+        h->stats.resyncs++;
+        (void)channel_input(c, CHANNEL_RESYNC, NULL, now);
+    }
+}
+
+void hub_resync_all(struct hub *h, struct instant now)
+{
+    for (uint32_t i = 0; i < h->organizations_size; i++)
+        for (struct organization *o = h->organizations[i]; o != NULL; o = o->next)
+            for (struct audience *a = o->audiences; a != NULL; a = a->next)
+                for (uint32_t k = 0; k < a->n; k++) {
+                    a->channels[k]->resync_at = now.ms + h->resync_index++ % RESYNC_SPREAD_MS;
+                    channel_schedule(a->channels[k]);
+                }
+}
+
+/* ---- memberships ---- */
+
+unsigned hub_lookups(struct hub *h, const char *subs[], unsigned max, struct instant now)
+{
+    struct user *users[REALTIME_LOOKUPS_MAX];
+    unsigned n = members_take(&h->members, users, max < REALTIME_LOOKUPS_MAX ? max : REALTIME_LOOKUPS_MAX, now.ms);
+
+    for (unsigned i = 0; i < n; i++)
+        subs[i] = users[i]->sub;
+    return n;
+}
+
+static bool same_seats(const struct channel *c)
+{
+    if (c->n_seats != c->user->n_organizations)
+        return false;
+    for (unsigned i = 0; i < c->n_seats; i++)
+        if (strcmp(c->seats[i].audience->organization->id, c->user->organizations[i]) != 0)
+            return false;
+    return true;
+}
+
+void hub_members(struct hub *h, const char *sub, const char (*organizations)[37], unsigned n,
+                 struct instant now)
+{
+    struct user *u = members_find(&h->members, sub);
+
+    assert(u != NULL);
+    members_answer(&h->members, u, organizations, n, now.ms);
+    for (struct channel *c = u->channels, *next; c != NULL; c = next) {
+        next = c->next_of_user;
+        if (c->fsm.state == CHANNEL_WAIT_MEMBERS)
+            (void)channel_input(c, CHANNEL_MEMBERS, NULL, now);
+        else if (!same_seats(c) && !seats_take(c))
+            channel_fail_later(c);
+    }
+    hub_settle(h, now);
+}
+
+void hub_members_failed(struct hub *h, const char *sub, struct instant now)
+{
+    struct user *u = members_find(&h->members, sub);
+
+    assert(u != NULL);
+    members_failed(&h->members, u, now.ms);
+}
+
+/* ---- time ---- */
+
+uint64_t hub_next(const struct hub *h)
+{
+    return deadlines_next(&h->deadlines);
+}
+
+static void session_due(struct session *s, struct instant now)
+{
+    uint64_t idle = now.ms - s->heard_at;
+    struct deadlines *d = &s->hub->deadlines;
+
+    if (idle >= SESSION_IDLE_MS) {
+        session_close(s, CLOSE_GOING_AWAY);
+        return;
+    }
+    if (idle < SESSION_PING_MS) {
+        deadline_set(d, &s->due, s->heard_at + SESSION_PING_MS);
+        return;
+    }
+    if (!s->pinged)
+        session_send(s, frame_ping());
+    s->pinged = true;
+    deadline_set(d, &s->due, s->heard_at + SESSION_IDLE_MS);
+}
+
+static void channel_due(struct channel *c, struct instant now)
+{
+    if (c->resync_at != 0 && now.ms >= c->resync_at) {
+        c->resync_at = 0;
+        channel_fail_later(c);
+        channel_schedule(c);
+        return;
+    }
+    (void)channel_input(c, CHANNEL_TIME, NULL, now);
+}
+
+static void user_due(struct hub *h, struct user *u, struct instant now)
+{
+    if (members_due(&h->members, u, now.ms) != MEMBERS_STALE)
+        return;
+    for (struct channel *c = u->channels, *next; c != NULL; c = next) {
+        next = c->next_of_user;
+        (void)channel_input(c, CHANNEL_MEMBERS_LOST, NULL, now);
+    }
+}
+
+void hub_tick(struct hub *h, struct instant now)
+{
+    struct deadline *due;
+
+    while ((due = deadlines_due(&h->deadlines, now.ms)) != NULL) {
+        switch (due->kind) {
+        case DEADLINE_SESSION:
+            session_due(OWNER(due, struct session), now);
+            break;
+        case DEADLINE_CHANNEL:
+            channel_due(OWNER(due, struct channel), now);
+            break;
+        case DEADLINE_USER:
+            user_due(h, OWNER(due, struct user), now);
+            break;
+        }
+        hub_settle(h, now);
+    }
+}

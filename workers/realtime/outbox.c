@@ -1,0 +1,88 @@
+#include "realtime/outbox.h"
+
+#include <assert.h>
+#include <stdlib.h>
+
+#include "realtime/limits.h"
+
+enum { OUTBOX_FIRST_SIZE = 4 };
+
+static struct outbox_slot *slot(const struct outbox *o, uint32_t i)
+{
+    return &o->slots[(o->head + i) & (o->size - 1)];
+}
+
+static bool grow(struct outbox *o)
+{
+    uint32_t size = o->size == 0 ? OUTBOX_FIRST_SIZE : o->size * 2;
+    struct outbox_slot *slots = malloc(size * sizeof *slots);
+
+    if (slots == NULL)
+        return false;
+    for (uint32_t i = 0; i < o->n; i++)
+        slots[i] = *slot(o, i);
+    free(o->slots);
+    o->slots = slots;
+    o->size = size;
+    o->head = 0;
+    return true;
+}
+
+bool outbox_push(struct outbox *o, struct frame *f, const void *owner)
+{
+    if (owner != NULL && (o->n >= OUTBOX_FRAMES_MAX || o->bytes + f->len > OUTBOX_BYTES_MAX))
+        return false;
+    if (o->n >= OUTBOX_FRAMES_MAX + OUTBOX_CONTROL_MAX)
+        return false;
+    if (o->n == o->size && !grow(o))
+        return false;
+    *slot(o, o->n) = (struct outbox_slot){frame_ref(f), owner};
+    o->n++;
+    o->bytes += f->len;
+    return true;
+}
+
+struct frame *outbox_at(const struct outbox *o, uint32_t i)
+{
+    return i < o->n ? slot(o, i)->frame : NULL;
+}
+
+void outbox_pop(struct outbox *o)
+{
+    struct frame *f;
+
+    assert(o->n > 0);
+    f = slot(o, 0)->frame;
+    o->bytes -= f->len;
+    o->head++;
+    o->n--;
+    frame_unref(f);
+}
+
+uint32_t outbox_purge(struct outbox *o, const void *owner)
+{
+    uint32_t kept = 0, purged;
+
+    assert(owner != NULL);
+    for (uint32_t i = 0; i < o->n; i++) {
+        struct outbox_slot s = *slot(o, i);
+
+        if (s.owner != owner) {
+            *slot(o, kept++) = s;
+            continue;
+        }
+        o->bytes -= s.frame->len;
+        frame_unref(s.frame);
+    }
+    purged = o->n - kept;
+    o->n = kept;
+    return purged;
+}
+
+void outbox_clear(struct outbox *o)
+{
+    while (o->n > 0)
+        outbox_pop(o);
+    free(o->slots);
+    *o = (struct outbox){0};
+}

@@ -1,0 +1,39 @@
+/* The frames that wait for one socket, oldest first, bounded. Pure.
+ * Changes belong to a channel and may be taken back (outbox_purge); control messages (replies, phx_error) have no owner. */
+#ifndef REALTIME_OUTBOX_H
+#define REALTIME_OUTBOX_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "realtime/frame.h"
+
+struct outbox_slot {
+    struct frame *frame;
+    const void   *owner; /* NULL: control */
+};
+
+struct outbox {
+    struct outbox_slot *slots; /* a ring of `size` (a power of two), allocated on first use */
+    uint32_t            size, head, n;
+    size_t              bytes; /* of all frames in it; shared ones count fully */
+};
+
+/* Takes a reference of its own. False: full (OUTBOX_BYTES_MAX, OUTBOX_FRAMES_MAX; control messages have
+ * OUTBOX_CONTROL_MAX slots more and no byte limit of their own) or out of memory. */
+bool outbox_push(struct outbox *o, struct frame *f, const void *owner);
+
+/* The i-th oldest, borrowed; NULL: there are fewer. */
+struct frame *outbox_at(const struct outbox *o, uint32_t i);
+
+/* Lets the oldest go. */
+void outbox_pop(struct outbox *o);
+
+/* Lets all frames of `owner` go. Returns how many. */
+uint32_t outbox_purge(struct outbox *o, const void *owner);
+
+/* Lets everything go. */
+void outbox_clear(struct outbox *o);
+
+#endif

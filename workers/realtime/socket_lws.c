@@ -1,0 +1,409 @@
+#include "realtime/socket_lws.h"
+
+#include <assert.h>
+#include <libwebsockets.h>
+#include <netinet/tcp.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <time.h>
+
+#include "realtime/limits.h"
+#include "runtime/log.h"
+
+enum {
+    HANDSHAKE_S = 10,
+    HEADERS_MAX = 8192,  /* of the upgrade request; the query carries a key of some hundred bytes */
+    HANDSHAKES_MAX = 512,
+    RX_PIECE = 1024,     /* libwebsockets keeps a buffer of this size for each socket */
+    QUERY_MAX = 2048,
+    DESTROY_POLL_MS = 2,
+    CLOSE_GOING_AWAY = 1001,
+};
+
+/* One websocket; libwebsockets allocates it, zeroed. */
+struct conn {
+    struct conn    *next, **at; /* of sockets.conns */
+    struct lws     *wsi;
+    struct session *session;
+    char           *in;       /* a message that is still arriving */
+    size_t          in_len, in_size;
+    unsigned        close_code; /* close as soon as the socket is writeable */
+    bool            closing;  /* nothing may be written any more */
+    bool            asked;    /* to go away */
+};
+
+struct sockets {
+    struct sockets_options o;
+    struct lws_context *context; /* NULL once it is destroyed */
+    struct lws_vhost   *vhost;
+    struct conn        *conns;
+    struct sockets_stats stats;
+    bool                draining;
+    uv_timer_t          gone;
+    void (*on_closed)(void *ctx);
+    void               *closed_ctx;
+    unsigned char       joined[REALTIME_WRITE_MAX];
+};
+
+struct instant sockets_now(void)
+{
+    struct timespec mono, wall;
+
+    clock_gettime(CLOCK_MONOTONIC, &mono);
+    clock_gettime(CLOCK_REALTIME, &wall);
+    return (struct instant){(uint64_t)mono.tv_sec * 1000 + (uint64_t)mono.tv_nsec / 1000000 + 1, wall.tv_sec};
+}
+
+static struct sockets *owner(struct lws *wsi)
+{
+    return lws_context_user(lws_get_context(wsi));
+}
+
+/* ---- writing ---- */
+
+static void observe(struct sockets *s, struct frame *f)
+{
+    struct timespec wall;
+    int64_t us;
+
+    if (f->committed_us == 0)
+        return;
+    clock_gettime(CLOCK_REALTIME, &wall);
+    us = wall.tv_sec * INT64_C(1000000) + wall.tv_nsec / 1000 - f->committed_us;
+    f->committed_us = 0; /* one observation per shared frame */
+    s->o.on_latency(s->o.ctx, us < 0 ? 0 : (double)us / 1e6);
+}
+
+/* One write of one frame as it lies there, or of several joined. Returns how many frames; *r is lws_write's result. */
+static uint32_t write_some(struct sockets *s, struct conn *c, struct outbox *o, int *r)
+{
+    struct frame *f = outbox_at(o, 0), *next = outbox_at(o, 1);
+    size_t used = 0;
+    uint32_t n = 0;
+
+    s->stats.writes++;
+    if (next == NULL || f->len + next->len > sizeof s->joined) {
+        observe(s, f);
+        s->stats.bytes_out += f->len;
+        /* RAW: our frame is complete; libwebsockets sends it as it is and never writes to it. */
+        *r = lws_write(c->wsi, f->bytes + f->start, f->len, LWS_WRITE_RAW);
+        return 1;
+    }
+    for (; (f = outbox_at(o, n)) != NULL && used + f->len <= sizeof s->joined; n++) {
+        observe(s, f);
+        memcpy(s->joined + used, f->bytes + f->start, f->len);
+        used += f->len;
+    }
+    s->stats.bytes_out += used;
+    *r = lws_write(c->wsi, s->joined, used, LWS_WRITE_RAW);
+    return n;
+}
+
+/* What does not fit into the socket, libwebsockets keeps (one write at most) and calls us WRITEABLE behind it. */
+static bool write_out(struct sockets *s, struct conn *c)
+{
+    struct outbox *o = session_outbox(c->session);
+
+    while (outbox_at(o, 0) != NULL) {
+        uint32_t n;
+        int r;
+
+        if (lws_partial_buffered(c->wsi))
+            return true;
+        n = write_some(s, c, o, &r);
+        s->stats.frames_out += n;
+        while (n-- > 0)
+            outbox_pop(o);
+        if (r < 0)
+            return false;
+    }
+    if (session_close_code(c->session) != 0 && c->close_code == 0) {
+        c->close_code = session_close_code(c->session);
+        lws_callback_on_writable(c->wsi);
+    }
+    return true;
+}
+
+void sockets_flush(struct sockets *s, struct session *session)
+{
+    struct conn *c = session_conn(session);
+
+    if (c->closing || c->close_code != 0 || write_out(s, c))
+        return;
+    c->closing = true;
+    lws_set_timeout(c->wsi, PENDING_TIMEOUT_CLOSE_SEND, LWS_TO_KILL_ASYNC);
+}
+
+/* ---- callbacks of libwebsockets ---- */
+
+static bool path_is(struct lws *wsi, const char *path)
+{
+    char uri[128];
+    int n = lws_hdr_copy(wsi, uri, sizeof uri, WSI_TOKEN_GET_URI);
+
+    return n > 0 && strcmp(uri, path) == 0;
+}
+
+static int on_established(struct sockets *s, struct lws *wsi, struct conn *c)
+{
+    char query[QUERY_MAX];
+    enum protocol_version version;
+
+    if (lws_hdr_total_length(wsi, WSI_TOKEN_HTTP_URI_ARGS) <= 0 ||
+        lws_hdr_copy(wsi, query, sizeof query, WSI_TOKEN_HTTP_URI_ARGS) < 0)
+        query[0] = '\0';
+    if (s->draining || !path_is(wsi, s->o.path) || !protocol_version_of(query, &version))
+        return -1;
+    c->wsi = wsi;
+    c->session = hub_connect(s->o.hub, version, query, c, sockets_now());
+    if (c->session == NULL)
+        return -1;
+    c->next = s->conns;
+    c->at = &s->conns;
+    if (c->next != NULL)
+        c->next->at = &c->next;
+    s->conns = c;
+    s->stats.open++;
+    s->o.on_input(s->o.ctx);
+    return 0;
+}
+
+static void on_closed(struct sockets *s, struct conn *c)
+{
+    if (c->session == NULL)
+        return;
+    hub_disconnect(s->o.hub, c->session);
+    c->session = NULL;
+    *c->at = c->next;
+    if (c->next != NULL)
+        c->next->at = c->at;
+    free(c->in);
+    c->in = NULL;
+    s->stats.open--;
+    s->o.on_input(s->o.ctx);
+}
+
+static bool append(struct conn *c, const void *piece, size_t len)
+{
+    size_t size = c->in_size == 0 ? RX_PIECE : c->in_size;
+    char *grown;
+
+    while (size < c->in_len + len)
+        size *= 2;
+    if (size != c->in_size) {
+        grown = realloc(c->in, size);
+        if (grown == NULL)
+            return false;
+        c->in = grown;
+        c->in_size = size;
+    }
+    memcpy(c->in + c->in_len, piece, len);
+    c->in_len += len;
+    return true;
+}
+
+static int on_piece(struct sockets *s, struct conn *c, const char *piece, size_t len)
+{
+    bool last = lws_is_final_fragment(c->wsi) && lws_remaining_packet_payload(c->wsi) == 0;
+    struct text message = {piece, len};
+
+    if (c->session == NULL || c->closing)
+        return 0;
+    if (c->in_len + len > SESSION_FRAME_IN_MAX) {
+        lws_close_reason(c->wsi, LWS_CLOSE_STATUS_MESSAGE_TOO_LARGE, NULL, 0);
+        return -1;
+    }
+    if (c->in_len > 0 || !last) {
+        if (!append(c, piece, len))
+            return -1;
+        message = (struct text){c->in, c->in_len};
+    }
+    if (!last)
+        return 0;
+    hub_frame(s->o.hub, c->session, message, lws_frame_is_binary(c->wsi), sockets_now());
+    /* Sockets are idle most of the time: keep no buffer for the next message. */
+    free(c->in);
+    c->in = NULL;
+    c->in_len = c->in_size = 0;
+    s->o.on_input(s->o.ctx);
+    return 0;
+}
+
+static int on_writeable(struct sockets *s, struct conn *c)
+{
+    if (c->session == NULL || c->closing)
+        return 0;
+    if (c->close_code != 0) {
+        c->closing = true;
+        lws_close_reason(c->wsi, (enum lws_close_status)c->close_code, NULL, 0);
+        return -1;
+    }
+    return write_out(s, c) ? 0 : -1;
+}
+
+static int callback(struct lws *wsi, enum lws_callback_reasons reason, void *user, void *in, size_t len)
+{
+    struct conn *c = user;
+
+    switch (reason) {
+    case LWS_CALLBACK_HTTP:
+        return -1; /* websockets only: no body is ever parsed here */
+    case LWS_CALLBACK_FILTER_PROTOCOL_CONNECTION:
+        return path_is(wsi, owner(wsi)->o.path) ? 0 : -1;
+    case LWS_CALLBACK_ESTABLISHED:
+        return on_established(owner(wsi), wsi, c);
+    case LWS_CALLBACK_RECEIVE:
+        return on_piece(owner(wsi), c, in, len);
+    case LWS_CALLBACK_RECEIVE_PONG:
+        if (c->session != NULL)
+            hub_heard(c->session, sockets_now());
+        return 0;
+    case LWS_CALLBACK_SERVER_WRITEABLE:
+        return on_writeable(owner(wsi), c);
+    case LWS_CALLBACK_WS_PEER_INITIATED_CLOSE:
+        c->closing = true; /* behind the close frame nothing may follow */
+        return 0;
+    case LWS_CALLBACK_CLOSED:
+        on_closed(owner(wsi), c);
+        return 0;
+    default:
+        return 0;
+    }
+}
+
+static const struct lws_protocols protocols[] = {
+    {.name = "realtime",
+     .callback = callback,
+     .per_session_data_size = sizeof(struct conn),
+     .rx_buffer_size = RX_PIECE,
+     .tx_packet_size = REALTIME_WRITE_MAX},
+    {.name = NULL},
+};
+
+/* ---- opening and closing ---- */
+
+/* Strangers can provoke its messages, so they never count more than debug. */
+static void on_log(int level, const char *line)
+{
+    (void)level;
+    log_debug("libwebsockets", "text", line, NULL);
+}
+
+/* libwebsockets sizes its tables by this limit, once. */
+static void raise_descriptor_limit(void)
+{
+    struct rlimit r;
+
+    if (getrlimit(RLIMIT_NOFILE, &r) != 0 || r.rlim_cur >= REALTIME_CONNECTIONS_MAX * 2)
+        return;
+    r.rlim_cur = r.rlim_max < REALTIME_CONNECTIONS_MAX * 2 ? r.rlim_max : REALTIME_CONNECTIONS_MAX * 2;
+    (void)setrlimit(RLIMIT_NOFILE, &r);
+}
+
+struct sockets *sockets_open(const struct sockets_options *options, const char **why)
+{
+    struct sockets *s = calloc(1, sizeof *s);
+    void *loops[1] = {options->loop};
+    struct lws_context_creation_info info = {
+        .port = CONTEXT_PORT_NO_LISTEN_SERVER,
+        .options = LWS_SERVER_OPTION_LIBUV | LWS_SERVER_OPTION_EXPLICIT_VHOSTS |
+                   LWS_SERVER_OPTION_UV_NO_SIGSEGV_SIGFPE_SPIN,
+        .foreign_loops = loops,
+        .protocols = protocols,
+        .gid = -1,
+        .uid = -1,
+        .max_http_header_data = HEADERS_MAX,
+        .max_http_header_pool = HANDSHAKES_MAX,
+        .timeout_secs = HANDSHAKE_S,
+        .user = s,
+    };
+
+    *why = "out of memory";
+    if (s == NULL)
+        return NULL;
+    s->o = *options;
+    raise_descriptor_limit();
+    lws_set_log_level(LLL_ERR | LLL_WARN, on_log);
+    info.pcontext = &s->context;
+    s->context = lws_create_context(&info);
+    *why = "libwebsockets does not start: is libwebsockets-evlib-uv installed?";
+    if (s->context == NULL)
+        goto failed;
+    s->vhost = lws_create_vhost(s->context, &info);
+    if (s->vhost == NULL)
+        goto failed;
+    uv_timer_init(options->loop, &s->gone);
+    s->gone.data = s;
+    return s;
+
+failed:
+    if (s->context != NULL)
+        lws_context_destroy(s->context);
+    free(s);
+    return NULL;
+}
+
+bool sockets_take(struct sockets *s, int fd)
+{
+    int size = REALTIME_SNDBUF, on = 1;
+
+    if (s->draining)
+        return false;
+    if (s->stats.open >= REALTIME_CONNECTIONS_MAX) {
+        s->stats.refused++;
+        return false;
+    }
+    (void)setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &size, sizeof size);
+    (void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+    (void)lws_adopt_socket_vhost(s->vhost, fd); /* closes it itself when it fails */
+    return true;
+}
+
+const struct sockets_stats *sockets_stats(const struct sockets *s)
+{
+    return &s->stats;
+}
+
+void sockets_drain(struct sockets *s, unsigned n)
+{
+    s->draining = true;
+    for (struct conn *c = s->conns; c != NULL && n > 0; c = c->next) {
+        if (c->asked)
+            continue;
+        c->asked = true;
+        n--;
+        if (c->closing || c->close_code != 0)
+            continue;
+        c->close_code = CLOSE_GOING_AWAY;
+        lws_callback_on_writable(c->wsi);
+    }
+}
+
+static void on_timer_closed(uv_handle_t *handle)
+{
+    struct sockets *s = handle->data;
+    void (*done)(void *) = s->on_closed;
+    void *ctx = s->closed_ctx;
+
+    free(s);
+    done(ctx);
+}
+
+static void on_gone_poll(uv_timer_t *timer)
+{
+    struct sockets *s = timer->data;
+
+    if (s->context == NULL) /* libwebsockets says so when the last of its handles is closed */
+        uv_close((uv_handle_t *)timer, on_timer_closed);
+}
+
+void sockets_close(struct sockets *s, void (*on_closed_cb)(void *ctx), void *ctx)
+{
+    assert(s->on_closed == NULL);
+    s->draining = true;
+    s->on_closed = on_closed_cb;
+    s->closed_ctx = ctx;
+    lws_context_destroy(s->context);
+    uv_timer_start(&s->gone, on_gone_poll, DESTROY_POLL_MS, DESTROY_POLL_MS);
+}

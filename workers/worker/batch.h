@@ -1,0 +1,112 @@
+/* One batch in the making: stream entries -> envelopes -> stores -> rows. Pure: bytes in, rows out, no connection, no clock.
+ *
+ *   batch_open -> batch_decode ... -> (ask for unknown stores) -> batch_resolve -> batch_handle ... -> encode, by ranges
+ *
+ * Decoding and handling go in slices, so that no turn of the loop takes long. Memory is one bounded arena, kept from batch to
+ * batch: a batch that does not fit is cut, what is behind the cut comes first in the next one; an entry that does not
+ * fit alone makes the arena grow, up to its bound; beyond that it is a dead letter. */
+#ifndef WORKER_BATCH_H
+#define WORKER_BATCH_H
+
+#include "base/arena.h"
+#include "consumer.h"
+#include "envelope.h"
+#include "event.h"
+#include "rows.h"
+#include "worker/dead_letter.h"
+#include "worker/shops.h"
+
+enum {
+    BATCH_ARENA_MIN = 1024 * 1024,
+    BATCH_ARENA_KEEP = 16 * 1024 * 1024,  /* a larger one is given back after its batch */
+    BATCH_ARENA_EXTRA = 16 * 1024 * 1024, /* beside three times the largest body */
+    BATCH_SPARE = 256 * 1024,
+    DELIVERIES_UNREADABLE = 8, /* then it is not even decoded: that may be what kills */
+};
+
+enum batch_fate {
+    FATE_STORE,     /* has rows */
+    FATE_IGNORE,    /* its handler says: nothing to store */
+    FATE_UNHANDLED, /* nobody handles its topic */
+    FATE_VANISHED,  /* its payload is gone */
+    FATE_DEAD,      /* has a dead letter */
+    FATE_COUNT
+};
+
+struct batch_item {
+    struct entry          *entry;
+    const struct envelope *envelope; /* NULL: none could be read */
+    const char            *topic;    /* of the envelope, NUL-terminated; "" without one */
+    const struct shop     *shop;     /* NULL: not known yet, or none */
+    handler_fn             handler;
+    enum batch_fate        fate;
+    bool                   open;  /* waits for its store or its handler */
+    bool                   asked; /* its store was asked for */
+};
+
+enum batch_step {
+    BATCH_MORE,  /* call again */
+    BATCH_READY, /* done, for the items that are left */
+    BATCH_GROW,  /* the first entry does not fit: close, batch_grow(), start again */
+};
+
+struct batch {
+    unsigned             partition;
+    uint32_t             n, capacity;
+    struct batch_item   *items;
+    struct dead_letter **letters; /* by item; NULL: none */
+    bool                *again;   /* by item: may have been stored before */
+    struct arena         arena;
+    size_t               arena_max;
+    size_t               body_max;
+    struct rows          rows;
+    struct arena         spare; /* for the letter of one condemned item */
+    uint32_t             at;    /* next item to decode or to handle */
+    bool                 hopeless;
+    bool                 cut;     /* it did not all fit */
+    struct entry        *rest;  /* behind the cut */
+    struct entry        *newer; /* written by a newer Ringback: they wait for one */
+    unsigned             n_newer;
+};
+
+/* False: out of memory. */
+bool batch_init(struct batch *b, uint32_t capacity, size_t body_max);
+void batch_free(struct batch *b);
+
+/* Takes over the list. `hopeless`: its only entry is not to be handled. */
+void batch_open(struct batch *b, unsigned partition, struct entry *first, uint32_t n, bool hopeless);
+
+/* Starts anew with the same entries: their stores are to be found again. */
+void batch_reopen(struct batch *b);
+
+/* At most `budget` bytes of bodies (one entry at least). */
+enum batch_step batch_decode(struct batch *b, const struct shops *shops, uint64_t now_ms, size_t budget);
+
+/* The stores to ask for, in the arena, at most n of them; the same one may come twice. *count may be 0. NULL: the arena is full. */
+const struct value *const *batch_unknown(struct batch *b, uint32_t *count);
+
+/* After they were asked for. */
+void batch_resolve(struct batch *b, const struct shops *shops, uint64_t now_ms);
+
+enum batch_step batch_handle(struct batch *b, size_t budget);
+
+/* Item i cannot be stored: a letter takes the place of its rows. `minimal`: a letter of the envelope's bytes only, for when
+ * the full one could not be stored either. */
+void batch_condemn(struct batch *b, uint32_t i, const char *reason, const char *detail, const char *sqlstate,
+                   bool minimal);
+
+/* Entries that are not part of the batch (any more), as lists; the caller takes them over. */
+struct entry *batch_take_rest(struct batch *b);
+struct entry *batch_take_newer(struct batch *b, unsigned *n);
+
+/* Frees entries [lo, hi). */
+void batch_drop(struct batch *b, uint32_t lo, uint32_t hi);
+
+/* Takes all entries out as a list, in order, for another try. */
+struct entry *batch_take_all(struct batch *b);
+
+/* Between batches. False: it is as large as it may get. */
+bool batch_grow(struct batch *b);
+void batch_shrink(struct batch *b);
+
+#endif

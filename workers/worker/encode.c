@@ -1,0 +1,296 @@
+#include "worker/encode.h"
+
+#include <assert.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "worker/array.h"
+#include "worker/merge.h"
+
+enum { NO_ROWSET = ROWSET_COUNT, INTERVAL_BYTES = 16, TIMED_PARAMS = 3 };
+
+static const int64_t EPOCH_2000_US = INT64_C(946684800000000);
+
+#define PLAIN(name, set) {{"schema/worker/" #name ".sql"}, ROWSET_##set, (enum rowset)NO_ROWSET, false},
+#define FAMILY(name, set, children)                                                                \
+    {{"schema/worker/" #name ".sql"}, ROWSET_##set, ROWSET_##children, false},
+#define TIMED(name, set) {{"schema/worker/" #name ".sql"}, ROWSET_##set, (enum rowset)NO_ROWSET, true},
+static const struct batch_statement {
+    struct db_statement statement;
+    enum rowset         set, children;
+    bool                timed;
+} statements[] = {
+#include "worker/statements.def"
+};
+#undef PLAIN
+#undef FAMILY
+#undef TIMED
+
+enum { N_STATEMENTS = sizeof statements / sizeof statements[0] };
+
+static const struct db_statement lock_partition = {"schema/worker/lock_partition.sql"};
+static const struct db_statement store_dead_letters = {"schema/worker/store_dead_letters.sql"};
+static const struct db_statement republish = {"schema/worker/republish.sql"};
+static const struct db_statement rollup_apply = {"schema/worker/rollup_apply.sql"};
+
+/* A query under construction: parameters are added one by one. */
+struct params {
+    struct arena *arena;
+    const char  **values;
+    int          *lengths, *formats;
+    unsigned      n, room;
+};
+
+static bool params_begin(struct params *p, struct arena *arena, unsigned room)
+{
+    assert(room <= DB_PARAMS_MAX);
+    *p = (struct params){.arena = arena, .room = room};
+    p->values = arena_alloc(arena, (room + 1) * sizeof *p->values);
+    p->lengths = arena_alloc(arena, (room + 1) * sizeof *p->lengths);
+    p->formats = arena_alloc(arena, (room + 1) * sizeof *p->formats);
+    return !arena->failed;
+}
+
+static void params_add(struct params *p, const char *value, int len, int format)
+{
+    assert(p->n < p->room);
+    p->values[p->n] = value;
+    p->lengths[p->n] = len;
+    p->formats[p->n++] = format;
+}
+
+static void params_array(struct params *p, enum column_type type, const struct value *const *cells, uint32_t n)
+{
+    int len = 0;
+    const char *array = array_encode(p->arena, type, cells, n, &len);
+
+    params_add(p, array, len, 1);
+}
+
+/* One array per column. `set` tells the columns also when there are no rows. */
+static bool params_rows(struct params *p, enum rowset set, const struct round *round)
+{
+    const struct value **cells = arena_alloc(p->arena, (round->n + 1) * sizeof *cells);
+
+    if (cells == NULL)
+        return false;
+    for (unsigned c = 0; c < rowsets[set].n_columns; c++) {
+        for (uint32_t i = 0; i < round->n; i++)
+            cells[i] = &round->rows[i]->v[c];
+        params_array(p, rowsets[set].columns[c].type, cells, round->n);
+    }
+    return !p->arena->failed;
+}
+
+static void put64(char *p, uint64_t n)
+{
+    for (int i = 7; i >= 0; i--, n >>= 8)
+        p[i] = (char)n;
+}
+
+/* interval: int64 microseconds, int32 days, int32 months (interval_recv()). Days would follow daylight saving. */
+static void params_interval(struct params *p, uint64_t ms)
+{
+    char *interval = arena_alloc(p->arena, INTERVAL_BYTES);
+
+    if (interval != NULL)
+        put64(interval, ms * 1000);
+    params_add(p, interval, INTERVAL_BYTES, 1);
+}
+
+static void params_time(struct params *p, int64_t us)
+{
+    char *time = arena_alloc(p->arena, 8);
+
+    if (time != NULL)
+        put64(time, (uint64_t)us - (uint64_t)EPOCH_2000_US);
+    params_add(p, time, 8, 1);
+}
+
+static enum encode_result push(struct encoded *out, const struct db_statement *statement, const struct params *p)
+{
+    if (p->arena->failed)
+        return ENCODE_FULL;
+    if (out->n == DB_QUERIES_MAX)
+        return ENCODE_TOO_MANY;
+    out->queries[out->n++] = (struct db_query){
+        .statement = statement,
+        .n_params = (int)p->n,
+        .values = p->values,
+        .lengths = p->lengths,
+        .formats = p->formats,
+        .result_format = 0,
+    };
+    return ENCODE_OK;
+}
+
+static enum encode_result from_merge(enum merge_result r)
+{
+    return r == MERGE_OK ? ENCODE_OK : r == MERGE_FULL ? ENCODE_FULL : ENCODE_TOO_MANY;
+}
+
+static enum encode_result add_round(const struct encode_input *in, const struct batch_statement *s,
+                                    const struct round *round, struct arena *arena, struct encoded *out)
+{
+    struct round children = {.n = 0};
+    struct params p;
+    unsigned n = rowsets[s->set].n_columns;
+    bool family = s->children != (enum rowset)NO_ROWSET;
+
+    if (family) {
+        enum merge_result r =
+            merge_children(in->rows, s->set, round, s->children, in->lo, in->hi, arena, &children);
+
+        if (r != MERGE_OK)
+            return from_merge(r);
+        n += rowsets[s->children].n_columns;
+    }
+    if (!params_begin(&p, arena, n + (s->timed ? TIMED_PARAMS : 0)) || !params_rows(&p, s->set, round))
+        return ENCODE_FULL;
+    if (family && !params_rows(&p, s->children, &children))
+        return ENCODE_FULL;
+    if (s->timed) {
+        params_time(&p, in->now_us);
+        params_interval(&p, in->abandon_ms);
+        params_interval(&p, in->expire_ms);
+    }
+    return push(out, &s->statement, &p);
+}
+
+static enum encode_result add_statement(const struct encode_input *in, const struct batch_statement *s,
+                                        struct arena *arena, struct encoded *out)
+{
+    struct round rounds[MERGE_ROUNDS_MAX];
+    unsigned n;
+    enum encode_result r =
+        from_merge(merge_rows(in->rows, s->set, in->lo, in->hi, arena, rounds, &n));
+
+    for (unsigned i = 0; r == ENCODE_OK && i < n; i++)
+        r = add_round(in, s, &rounds[i], arena, out);
+    return r;
+}
+
+static enum encode_result add_letters(const struct encode_input *in, struct arena *arena, struct encoded *out)
+{
+    const struct value **cells = arena_alloc(arena, (in->hi - in->lo) * sizeof *cells);
+    struct params p;
+    uint32_t n = 0;
+
+    for (uint32_t e = in->lo; e < in->hi; e++)
+        n += in->letters[e] != NULL;
+    if (n == 0)
+        return ENCODE_OK;
+    if (cells == NULL || !params_begin(&p, arena, DEAD_COLUMNS))
+        return ENCODE_FULL;
+    for (unsigned c = 0; c < DEAD_COLUMNS; c++) {
+        n = 0;
+        for (uint32_t e = in->lo; e < in->hi; e++)
+            if (in->letters[e] != NULL)
+                cells[n++] = &in->letters[e]->v[c];
+        params_array(&p, dead_letter_types[c], cells, n);
+    }
+    return push(out, &store_dead_letters, &p);
+}
+
+/* ---- current rows for entries that came before --------------------------------------------------- */
+
+/* Where a rowset carries the key of an order or a checkout. */
+static const struct key_source {
+    enum rowset set;
+    unsigned    key;     /* column */
+    int         kind;    /* column that must hold `of_kind`, or -1 */
+    const char *of_kind;
+    bool        order; /* else a checkout */
+} key_sources[] = {
+    {ROWSET_orders, COL_orders_external_order_id, -1, NULL, true},
+    {ROWSET_deletions, COL_deletions_external_id, COL_deletions_kind, "order", true},
+    {ROWSET_checkouts, COL_checkouts_token, -1, NULL, false},
+    {ROWSET_cart_keys, COL_cart_keys_checkout_token, -1, NULL, false},
+    {ROWSET_deletions, COL_deletions_external_id, COL_deletions_kind, "checkout", false},
+};
+
+enum { N_KEY_SOURCES = sizeof key_sources / sizeof key_sources[0], INTEGRATION_COLUMN = 0 };
+
+static bool is_wanted(const struct encode_input *in, const struct key_source *s, const struct row *r)
+{
+    return r->event >= in->lo && r->event < in->hi && in->again[r->event] && r->v[s->key].set &&
+           (s->kind < 0 || text_equal(r->v[s->kind].text, text_of(s->of_kind)));
+}
+
+/* Fills both lists and returns their length; with NULL lists it only counts. */
+static uint32_t keys(const struct encode_input *in, bool order, const struct value **integrations,
+                     const struct value **ids)
+{
+    uint32_t n = 0;
+
+    for (unsigned i = 0; i < N_KEY_SOURCES; i++) {
+        const struct key_source *s = &key_sources[i];
+
+        for (const struct row *r = s->order == order ? in->rows->first[s->set] : NULL; r != NULL; r = r->next) {
+            if (!is_wanted(in, s, r))
+                continue;
+            if (ids != NULL) {
+                integrations[n] = &r->v[INTEGRATION_COLUMN];
+                ids[n] = &r->v[s->key];
+            }
+            n++;
+        }
+    }
+    return n;
+}
+
+static enum encode_result add_republish(const struct encode_input *in, struct arena *arena, struct encoded *out)
+{
+    uint32_t n_orders = keys(in, true, NULL, NULL), n_checkouts = keys(in, false, NULL, NULL);
+    uint32_t most = n_orders > n_checkouts ? n_orders : n_checkouts;
+    const struct value **integrations, **ids;
+    struct params p;
+
+    if (most == 0)
+        return ENCODE_OK;
+    integrations = arena_alloc(arena, most * sizeof *integrations);
+    ids = arena_alloc(arena, most * sizeof *ids);
+    if (arena->failed || !params_begin(&p, arena, 4))
+        return ENCODE_FULL;
+    keys(in, true, integrations, ids);
+    params_array(&p, COLUMN_UUID, integrations, n_orders);
+    params_array(&p, COLUMN_TEXT, ids, n_orders);
+    keys(in, false, integrations, ids);
+    params_array(&p, COLUMN_UUID, integrations, n_checkouts);
+    params_array(&p, COLUMN_TEXT, ids, n_checkouts);
+    return push(out, &republish, &p);
+}
+
+/* ---- the whole ------------------------------------------------------------------------------------ */
+
+static enum encode_result add_lock(const struct encode_input *in, struct arena *arena, struct encoded *out)
+{
+    char text[16];
+    struct params p;
+
+    snprintf(text, sizeof text, "%u", in->partition);
+    if (!params_begin(&p, arena, 1))
+        return ENCODE_FULL;
+    params_add(&p, arena_copy(arena, text, strlen(text)), 0, 0);
+    return push(out, &lock_partition, &p);
+}
+
+enum encode_result encode_batch(const struct encode_input *in, struct arena *arena, struct encoded *out)
+{
+    struct params none = {.arena = arena};
+    enum encode_result r;
+
+    assert(in->lo < in->hi);
+    out->n = 0;
+    r = add_lock(in, arena, out);
+    for (unsigned i = 0; r == ENCODE_OK && i < N_STATEMENTS; i++)
+        r = add_statement(in, &statements[i], arena, out);
+    if (r == ENCODE_OK)
+        r = add_letters(in, arena, out);
+    if (r != ENCODE_OK)
+        return r;
+    if (out->n == 1)
+        return ENCODE_NOTHING;
+    r = add_republish(in, arena, out);
+    return r == ENCODE_OK ? push(out, &rollup_apply, &none) : r;
+}

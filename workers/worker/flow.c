@@ -1,0 +1,496 @@
+#include "worker/flow.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "runtime/db_error.h"
+#include "runtime/log.h"
+#include "worker/array.h"
+#include "worker/flow_internal.h"
+#include "worker/worker_metrics.h"
+
+static const struct db_statement lookup_shops = {"schema/worker/lookup_shops.sql"};
+
+static void turn(struct flow *f);
+
+int64_t wall_us(void)
+{
+    struct timespec now;
+
+    clock_gettime(CLOCK_REALTIME, &now);
+    return (int64_t)now.tv_sec * 1000000 + now.tv_nsec / 1000;
+}
+
+uint64_t flow_jitter(struct flow *f, uint64_t ms)
+{
+    f->random ^= f->random << 13; /* xorshift64 */
+    f->random ^= f->random >> 7;
+    f->random ^= f->random << 17;
+    return ms / 10 + f->random % (ms + 1 - ms / 10);
+}
+
+static void free_list(struct entry *e)
+{
+    while (e != NULL) {
+        struct entry *next = e->next;
+
+        entry_free(e);
+        e = next;
+    }
+}
+
+/* ---- turns ---------------------------------------------------------------------------------------- */
+
+static void on_idle(uv_idle_t *h)
+{
+    turn(h->data);
+}
+
+static void on_timer(uv_timer_t *t)
+{
+    flow_kick(t->data);
+}
+
+void flow_kick(struct flow *f)
+{
+    if (!f->closed)
+        uv_idle_start(&f->idle, on_idle);
+}
+
+void slot_pause(struct slot *s, enum slot_state resume, uint64_t ms)
+{
+    s->state = SLOT_PAUSED;
+    s->resume = resume;
+    s->wake_ms = uv_now(s->flow->options.loop) + ms;
+    flow_kick(s->flow); /* which sets the timer */
+}
+
+void slot_close(struct slot *s)
+{
+    struct flow *f = s->flow;
+    struct batch *b = &s->batch;
+    bool grow = b->cut && b->arena.size < BATCH_ARENA_KEEP;
+
+    free_list(batch_take_all(b));
+    if (grow)
+        batch_grow(b);
+    else
+        batch_shrink(b);
+    s->state = SLOT_FREE;
+    planner_done(&f->planner, b->partition);
+    flow_kick(f);
+}
+
+void flow_stop(struct flow *f, const char *sqlstate, const char *message)
+{
+    if (!f->stopped)
+        log_error("the database does not fit this program: worker stops", "sqlstate", sqlstate, "reason", message, NULL);
+    f->stopped = true;
+}
+
+void flow_resume(struct flow *f)
+{
+    if (f->stopped)
+        log_info("the database fits again: worker goes on", NULL);
+    f->stopped = false;
+}
+
+/* ---- stores that are not in the cache --------------------------------------------------------------- */
+
+static void learn(struct flow *f, const PGresult *r)
+{
+    uint64_t now = uv_now(f->options.loop);
+
+    for (int i = 0; i < PQntuples(r); i++) {
+        char *domain = PQgetvalue(r, i, 0);
+        const char *json = PQgetisnull(r, i, 4) ? NULL : PQgetvalue(r, i, 4);
+
+        for (char *p = domain; *p != '\0'; p++)
+            *p = (char)(*p >= 'A' && *p <= 'Z' ? *p - 'A' + 'a' : *p);
+        if (!shops_put(f->shops, text_of(domain), PQgetvalue(r, i, 1), PQgetvalue(r, i, 2), json, now))
+            log_error("a store could not be remembered", "domain", domain, NULL);
+    }
+}
+
+/* Of those that were asked for, the ones that did not come back. */
+static void learn_unknown(struct slot *s)
+{
+    struct flow *f = s->flow;
+    uint64_t now = uv_now(f->options.loop);
+
+    for (uint32_t i = 0; i < s->batch.n; i++) {
+        const struct batch_item *item = &s->batch.items[i];
+        const struct shop *shop;
+        size_t mark = s->batch.arena.used;
+
+        if (!item->asked)
+            continue;
+        if (shops_find(f->shops, item->envelope->key, now, &s->batch.arena, &shop) == SHOP_ASK)
+            shops_put_unknown(f->shops, item->envelope->key, now);
+        s->batch.arena.used = mark;
+        s->batch.arena.failed = false;
+    }
+}
+
+static void on_lookup(struct db_request *r, const struct db_outcome *o)
+{
+    struct slot *s = r->ctx;
+    struct flow *f = s->flow;
+
+    if (s->lost || f->closed) {
+        slot_close(s);
+        return;
+    }
+    if (!o->ok) {
+        if (db_error_action(o->sqlstate, 0) == DB_STOP_NOT_READY) {
+            flow_stop(f, o->sqlstate, o->message);
+            slot_pause(s, SLOT_ASKING, STOPPED_RETRY_MS);
+            return;
+        }
+        slot_pause(s, SLOT_ASKING, flow_jitter(f, 500));
+        return;
+    }
+    flow_resume(f);
+    learn(f, o->results[0]);
+    learn_unknown(s);
+    batch_resolve(&s->batch, f->shops, uv_now(f->options.loop));
+    s->state = SLOT_HANDLING;
+    flow_kick(f);
+}
+
+/* SLOT_ASKING: sends the question, or goes on if there is none. */
+static void ask(struct slot *s)
+{
+    struct flow *f = s->flow;
+    uint32_t n;
+    const struct value *const *domains = batch_unknown(&s->batch, &n);
+
+    s->state = SLOT_HANDLING;
+    if (n == 0)
+        return; /* without memory to ask, batch_handle() cuts the batch */
+    s->lookup_values[0] = array_encode(&s->batch.arena, COLUMN_TEXT, domains, n, &s->lookup_lengths[0]);
+    if (s->lookup_values[0] == NULL) {
+        s->batch.arena.failed = false;
+        return;
+    }
+    s->lookup_formats[0] = 1;
+    s->lookup = (struct db_query){
+        .statement = &lookup_shops,
+        .n_params = 1,
+        .values = s->lookup_values,
+        .lengths = s->lookup_lengths,
+        .formats = s->lookup_formats,
+    };
+    s->request = (struct db_request){
+        .queries = &s->lookup, .n_queries = 1, .done = on_lookup, .ctx = s, .deadline_ms = LOOKUP_DEADLINE_MS};
+    s->state = SLOT_RUNNING;
+    db_submit(f->options.lookups, &s->request);
+}
+
+/* ---- slots ---------------------------------------------------------------------------------------- */
+
+/* What left the batch while it was decoded or handled. */
+static void take_back(struct slot *s)
+{
+    struct flow *f = s->flow;
+    unsigned n;
+    struct entry *newer = batch_take_newer(&s->batch, &n), **link = &f->newer[s->batch.partition];
+
+    planner_put_back(&f->planner, s->batch.partition, batch_take_rest(&s->batch), uv_now(f->options.loop));
+    if (newer == NULL)
+        return;
+    log_warn("entries of a newer version wait for a worker that can read them", "partition",
+             log_num(s->batch.partition), "entries", log_num(n), NULL);
+    while (*link != NULL)
+        link = &(*link)->next;
+    *link = newer;
+    f->n_newer += n;
+    metric_add(worker_metrics.newer, n);
+    metric_set(worker_metrics.newer_waiting, f->n_newer);
+}
+
+/* The first entry needs a larger arena: everything goes back and comes again. */
+static void grow(struct slot *s)
+{
+    struct flow *f = s->flow;
+    struct entry *all = batch_take_all(&s->batch);
+
+    planner_put_back(&f->planner, s->batch.partition, all, uv_now(f->options.loop));
+    if (!batch_grow(&s->batch))
+        log_error("no memory for a large event", "partition", log_num(s->batch.partition), NULL);
+    s->batch.cut = false;
+    slot_close(s);
+}
+
+static void handled(struct slot *s)
+{
+    take_back(s);
+    if (s->batch.n == 0)
+        slot_close(s);
+    else
+        store_begin(s);
+}
+
+static bool is_working(const struct slot *s)
+{
+    return s->state == SLOT_DECODING || s->state == SLOT_ASKING || s->state == SLOT_HANDLING ||
+           s->state == SLOT_SENDING;
+}
+
+/* True: it took some time. */
+static bool advance(struct slot *s)
+{
+    struct flow *f = s->flow;
+    enum batch_step step = BATCH_READY;
+    uint64_t now = uv_now(f->options.loop);
+
+    if (s->state == SLOT_PAUSED && now >= s->wake_ms)
+        s->state = s->resume;
+    if (!is_working(s))
+        return false;
+    switch (s->state) {
+    case SLOT_DECODING:
+        step = batch_decode(&s->batch, f->shops, now, SLICE_BYTES);
+        if (step == BATCH_READY)
+            s->state = SLOT_ASKING;
+        break;
+    case SLOT_ASKING:
+        ask(s);
+        break;
+    case SLOT_HANDLING:
+        step = batch_handle(&s->batch, SLICE_BYTES);
+        if (step == BATCH_READY)
+            handled(s);
+        break;
+    case SLOT_SENDING:
+        store_send(s);
+        break;
+    default:
+        break;
+    }
+    if (step == BATCH_GROW)
+        grow(s);
+    return true;
+}
+
+static struct slot *free_slot(struct flow *f)
+{
+    for (unsigned i = 0; i < f->n_slots; i++)
+        if (f->slots[i].state == SLOT_FREE)
+            return &f->slots[i];
+    return NULL;
+}
+
+static bool may_begin(const struct flow *f)
+{
+    return !f->paused && !f->stopped;
+}
+
+static uint64_t begin_batches(struct flow *f)
+{
+    uint64_t wake = PLANNER_NEVER;
+    struct planner_batch plan;
+
+    while (may_begin(f) && planner_next(&f->planner, uv_now(f->options.loop), &plan, &wake)) {
+        struct slot *s = free_slot(f);
+
+        assert(s != NULL); /* as many as the planner may have under way */
+        batch_open(&s->batch, plan.partition, plan.first, plan.n, plan.hopeless);
+        s->state = SLOT_DECODING;
+        s->lost = s->refreshed = s->minimal = false;
+        s->attempts = 0;
+        s->begun_us = (uint64_t)wall_us();
+    }
+    return wake;
+}
+
+static bool is_idle(const struct flow *f)
+{
+    return f->planner.batches == 0 && f->planner.waiting == 0 && f->settling == 0;
+}
+
+static void turn(struct flow *f)
+{
+    uint64_t wake = begin_batches(f), now = uv_now(f->options.loop);
+    unsigned slices = 0;
+    bool working = false;
+
+    for (unsigned i = 0; i < f->n_slots && slices < SLICES_PER_TURN; i++) {
+        f->turn = (f->turn + 1) % f->n_slots;
+        slices += advance(&f->slots[f->turn]);
+    }
+    for (unsigned i = 0; i < f->n_slots; i++) {
+        const struct slot *s = &f->slots[i];
+
+        working |= is_working(s) || (s->state == SLOT_PAUSED && s->wake_ms <= now);
+        if (s->state == SLOT_PAUSED && s->wake_ms < wake)
+            wake = s->wake_ms;
+    }
+    if (f->closed)
+        return;
+    if (!working)
+        uv_idle_stop(&f->idle);
+    if (wake != PLANNER_NEVER)
+        uv_timer_start(&f->timer, on_timer, wake > now ? wake - now : 1, 0);
+    metric_set(worker_metrics.queued, f->planner.waiting);
+    if (f->draining && is_idle(f)) {
+        f->draining = false;
+        f->options.on_idle(f->options.ctx);
+    }
+}
+
+/* ---- from outside --------------------------------------------------------------------------------- */
+
+void flow_entries(struct flow *f, unsigned partition, struct entry *first, unsigned n)
+{
+    planner_add(&f->planner, partition, first, n, uv_now(f->options.loop));
+    flow_kick(f);
+}
+
+static unsigned length(const struct entry *e)
+{
+    unsigned n = 0;
+
+    for (; e != NULL; e = e->next)
+        n++;
+    return n;
+}
+
+void flow_lost(struct flow *f, unsigned partition)
+{
+    free_list(planner_lose(&f->planner, partition));
+    f->n_newer -= length(f->newer[partition]);
+    free_list(f->newer[partition]);
+    f->newer[partition] = NULL;
+    metric_set(worker_metrics.newer_waiting, f->n_newer);
+    for (unsigned i = 0; i < f->n_slots; i++) {
+        struct slot *s = &f->slots[i];
+
+        if (s->state == SLOT_FREE || s->batch.partition != partition)
+            continue;
+        s->lost = true;
+        if (is_working(s) || s->state == SLOT_PAUSED)
+            slot_close(s); /* nobody waits for an answer */
+    }
+    flow_kick(f);
+}
+
+void flow_pause(struct flow *f, bool paused)
+{
+    f->paused = paused;
+    flow_kick(f);
+}
+
+const char *flow_problem(const struct flow *f)
+{
+    return f->stopped ? "database" : NULL;
+}
+
+unsigned flow_queued(const struct flow *f)
+{
+    return f->planner.waiting;
+}
+
+void flow_drain(struct flow *f)
+{
+    f->draining = true;
+    f->planner.hurry = true;
+    flow_kick(f);
+}
+
+void flow_give_up(struct flow *f)
+{
+    for (unsigned p = 0; p < f->planner.limits.partitions; p++)
+        flow_lost(f, p);
+}
+
+void flow_set_consumer(struct flow *f, struct consumer *c)
+{
+    f->consumer = c;
+}
+
+/* ---- opening and closing ---------------------------------------------------------------------------- */
+
+static bool slot_init(struct slot *s, struct flow *f)
+{
+    const struct config *c = f->options.config;
+    void *memory = malloc(OUT_ARENA_MIN);
+
+    s->flow = f;
+    if (memory == NULL)
+        return false;
+    arena_init(&s->out, memory, OUT_ARENA_MIN);
+    return batch_init(&s->batch, (uint32_t)CONFIG_NUMBER(c, BATCH_MAX), (size_t)CONFIG_NUMBER(c, MAX_BODY));
+}
+
+static void flow_free(struct flow *f)
+{
+    for (unsigned i = 0; f->slots != NULL && i < f->n_slots; i++) {
+        free_list(batch_take_all(&f->slots[i].batch));
+        batch_free(&f->slots[i].batch);
+        free(f->slots[i].out.base);
+    }
+    free(f->slots);
+    shops_free(f->shops);
+    free(f);
+}
+
+struct flow *flow_new(const struct flow_options *options)
+{
+    const struct config *c = options->config;
+    struct flow *f = calloc(1, sizeof *f);
+    bool ok;
+
+    if (f == NULL)
+        return NULL;
+    f->options = *options;
+    f->n_slots = (unsigned)CONFIG_NUMBER(c, DB_CONNECTIONS);
+    assert(f->n_slots > 0 && f->n_slots <= SLOTS_MAX);
+    f->random = uv_hrtime() | 1;
+    f->paused = true;
+    f->shops = shops_new(CONFIG_TEXT(c, COD_GATEWAYS));
+    f->slots = calloc(f->n_slots, sizeof *f->slots);
+    ok = f->shops != NULL && f->slots != NULL;
+    for (unsigned i = 0; ok && i < f->n_slots; i++)
+        ok = slot_init(&f->slots[i], f);
+    if (!ok) {
+        flow_free(f);
+        return NULL;
+    }
+    planner_init(&f->planner, &(struct planner_limits){
+                                  .partitions = (unsigned)CONFIG_NUMBER(c, STREAM_PARTITIONS),
+                                  .batch_max = (unsigned)CONFIG_NUMBER(c, BATCH_MAX),
+                                  .batch_bytes_max = BATCH_BYTES_MAX,
+                                  .batches_max = f->n_slots,
+                                  .linger_ms = CONFIG_NUMBER(c, BATCH_LINGER),
+                              });
+    uv_idle_init(options->loop, &f->idle);
+    uv_timer_init(options->loop, &f->timer);
+    f->idle.data = f->timer.data = f;
+    f->open_handles = 2;
+    return f;
+}
+
+static void on_handle_closed(uv_handle_t *h)
+{
+    struct flow *f = h->data;
+    void (*on_closed)(void *) = f->on_closed;
+    void *ctx = f->closed_ctx;
+
+    if (--f->open_handles > 0)
+        return;
+    flow_free(f);
+    on_closed(ctx);
+}
+
+void flow_close(struct flow *f, void (*on_closed)(void *ctx), void *ctx)
+{
+    flow_give_up(f);
+    f->closed = true;
+    f->on_closed = on_closed;
+    f->closed_ctx = ctx;
+    uv_close((uv_handle_t *)&f->idle, on_handle_closed);
+    uv_close((uv_handle_t *)&f->timer, on_handle_closed);
+}

@@ -1,0 +1,162 @@
+#include "worker/planner.h"
+
+#include <assert.h>
+#include <string.h>
+
+void planner_init(struct planner *p, const struct planner_limits *limits)
+{
+    assert(limits->partitions > 0 && limits->partitions <= PARTITIONS_MAX);
+    assert(limits->batch_max > 0 && limits->batches_max > 0);
+    memset(p, 0, sizeof *p);
+    p->limits = *limits;
+}
+
+static struct planner_queue *queue_of(struct planner *p, unsigned partition)
+{
+    assert(partition < p->limits.partitions);
+    return &p->queues[partition];
+}
+
+static bool is_later(struct entry_id a, struct entry_id b)
+{
+    return entry_id_compare(a, b) > 0;
+}
+
+void planner_add(struct planner *p, unsigned partition, struct entry *first, unsigned n, uint64_t now_ms)
+{
+    struct planner_queue *q = queue_of(p, partition);
+
+    if (n == 0)
+        return;
+    if (q->n == 0)
+        q->since_ms = now_ms;
+    if (q->last == NULL)
+        q->first = first;
+    else
+        q->last->next = first;
+    for (struct entry *e = first; e != NULL; e = e->next) {
+        q->last = e;
+        q->bytes += e->len;
+        if (is_later(e->id, q->seen))
+            q->seen = e->id;
+    }
+    q->n += n;
+    p->waiting += n;
+}
+
+struct entry *planner_lose(struct planner *p, unsigned partition)
+{
+    struct planner_queue *q = queue_of(p, partition);
+    struct entry *first = q->first;
+
+    p->waiting -= q->n;
+    q->first = q->last = NULL;
+    q->n = 0;
+    q->bytes = 0;
+    q->lost = q->seen;
+    q->losses++;
+    return first;
+}
+
+/* Deliveries that a crash may explain. */
+static unsigned suspicion(const struct planner_queue *q, const struct entry *e)
+{
+    if (is_later(e->id, q->lost))
+        return e->deliveries;
+    return e->deliveries > q->losses ? e->deliveries - q->losses : 1;
+}
+
+static bool is_ripe(const struct planner *p, const struct planner_queue *q, uint64_t now_ms)
+{
+    return p->batches == 0 || p->hurry || q->n >= p->limits.batch_max ||
+           q->bytes >= p->limits.batch_bytes_max || now_ms >= q->since_ms + p->limits.linger_ms;
+}
+
+/* Cuts the batch off the head of the queue. */
+static void cut(struct planner *p, struct planner_queue *q, struct planner_batch *out)
+{
+    struct entry *last = NULL;
+    size_t bytes = 0;
+
+    out->first = q->first;
+    out->hopeless = suspicion(q, q->first) >= DELIVERIES_HOPELESS;
+    for (struct entry *e = q->first; e != NULL && out->n < p->limits.batch_max; e = e->next) {
+        bool alone = suspicion(q, e) >= DELIVERIES_ALONE;
+
+        if (out->n > 0 && (alone || bytes + e->len > p->limits.batch_bytes_max))
+            break;
+        last = e;
+        bytes += e->len;
+        out->n++;
+        if (alone)
+            break;
+    }
+    assert(last != NULL);
+    q->first = last->next;
+    if (q->first == NULL)
+        q->last = NULL;
+    last->next = NULL;
+    q->n -= out->n;
+    q->bytes -= bytes;
+    p->waiting -= out->n;
+}
+
+bool planner_next(struct planner *p, uint64_t now_ms, struct planner_batch *out, uint64_t *wake_ms)
+{
+    unsigned n = p->limits.partitions;
+
+    *wake_ms = PLANNER_NEVER;
+    if (p->batches == p->limits.batches_max || p->waiting == 0)
+        return false;
+    for (unsigned i = 0; i < n; i++) {
+        unsigned partition = (p->turn + i) % n;
+        struct planner_queue *q = &p->queues[partition];
+
+        if (q->n == 0 || q->busy)
+            continue;
+        if (!is_ripe(p, q, now_ms)) {
+            uint64_t ripe_ms = q->since_ms + p->limits.linger_ms;
+
+            *wake_ms = ripe_ms < *wake_ms ? ripe_ms : *wake_ms;
+            continue;
+        }
+        *out = (struct planner_batch){.partition = partition};
+        cut(p, q, out);
+        q->busy = true;
+        p->batches++;
+        p->turn = (partition + 1) % n;
+        return true;
+    }
+    return false;
+}
+
+void planner_put_back(struct planner *p, unsigned partition, struct entry *first, uint64_t now_ms)
+{
+    struct planner_queue *q = queue_of(p, partition);
+    struct entry *last = first;
+
+    assert(q->busy);
+    if (first == NULL)
+        return;
+    if (q->n == 0)
+        q->since_ms = now_ms;
+    for (struct entry *e = first; e != NULL; e = e->next) {
+        q->n++;
+        q->bytes += e->len;
+        p->waiting++;
+        last = e;
+    }
+    last->next = q->first;
+    q->first = first;
+    if (q->last == NULL)
+        q->last = last;
+}
+
+void planner_done(struct planner *p, unsigned partition)
+{
+    struct planner_queue *q = queue_of(p, partition);
+
+    assert(q->busy && p->batches > 0);
+    q->busy = false;
+    p->batches--;
+}

@@ -1,0 +1,76 @@
+/* Which entries make the next batch. Pure: the clock is an argument, memory is the caller's.
+ *
+ * A partition has at most one batch under way, so its events commit in order; partitions take turns with equal counts,
+ * so a tenant that floods its partition delays only that one.
+ *
+ * A batch is whatever waits, up to batch_max entries and batch_bytes_max bytes. While other batches are being written it may
+ * wait linger_ms to grow; alone on an idle system it goes at once.
+ *
+ * Poison that kills the process: an entry that was delivered DELIVERIES_ALONE times (so at least two processes may have died
+ * of it) runs in a batch of its own, and from DELIVERIES_HOPELESS on it is not handled at all. Redis counts a delivery also when
+ * a live process loses its lease or its link and reads the entry again; those are known here and do not count. */
+#ifndef WORKER_PLANNER_H
+#define WORKER_PLANNER_H
+
+#include "consumer.h"
+#include "entry_id.h"
+#include "partition.h"
+
+enum { DELIVERIES_ALONE = 3, DELIVERIES_HOPELESS = 5 };
+
+#define PLANNER_NEVER UINT64_MAX
+
+struct planner_limits {
+    unsigned partitions;
+    unsigned batch_max;
+    size_t   batch_bytes_max;
+    unsigned batches_max; /* under way at once */
+    uint64_t linger_ms;
+};
+
+struct planner_queue {
+    struct entry   *first, *last;
+    unsigned        n;
+    size_t          bytes;
+    uint64_t        since_ms; /* the first entry came then */
+    bool            busy;     /* a batch of this partition is under way */
+    struct entry_id seen;     /* greatest id that came */
+    struct entry_id lost;     /* greatest id that had come when the partition was last lost */
+    unsigned        losses;   /* how often this process gave the partition up and lived on */
+};
+
+struct planner {
+    struct planner_limits limits;
+    struct planner_queue  queues[PARTITIONS_MAX];
+    unsigned              turn;    /* partition to ask first */
+    unsigned              batches; /* under way */
+    unsigned              waiting; /* entries in all queues */
+    bool                  hurry;   /* do not linger: the process is to end */
+};
+
+struct planner_batch {
+    unsigned      partition;
+    struct entry *first; /* linked by ->next */
+    unsigned      n;
+    bool          hopeless; /* n is 1: dead letter without a look */
+};
+
+void planner_init(struct planner *p, const struct planner_limits *limits);
+
+/* Takes over the list, n entries in ascending order. */
+void planner_add(struct planner *p, unsigned partition, struct entry *first, unsigned n, uint64_t now_ms);
+
+/* The partition is lost: gives its waiting entries back, the caller frees them. A batch under way stays under way until
+ * planner_done(): nothing of the partition is started before that. */
+struct entry *planner_lose(struct planner *p, unsigned partition);
+
+/* True: `out` is to be started. False: nothing before `*wake_ms`, unless something is added or done. */
+bool planner_next(struct planner *p, uint64_t now_ms, struct planner_batch *out, uint64_t *wake_ms);
+
+/* Entries of the batch under way that did not fit into it: they come first in the next one. */
+void planner_put_back(struct planner *p, unsigned partition, struct entry *first, uint64_t now_ms);
+
+/* The partition's batch is over. */
+void planner_done(struct planner *p, unsigned partition);
+
+#endif

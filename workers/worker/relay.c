@@ -1,0 +1,208 @@
+#include "worker/relay.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "partition.h"
+#include "runtime/log.h"
+#include "worker/flow_internal.h"
+#include "worker/worker_metrics.h"
+
+enum { RELAY_MAX = 500, RELAY_DEADLINE_MS = 10000, ID_TEXT = 21, PARTITION_TEXT = 4 };
+
+enum { OUTBOX_ID, OUTBOX_PARTITION, OUTBOX_TABLE, OUTBOX_TYPE, OUTBOX_ORGANIZATION, OUTBOX_RECORD };
+
+static const struct db_statement read_outbox = {"schema/worker/read_outbox.sql"};
+static const struct db_statement clear_outbox = {"schema/worker/clear_outbox.sql"};
+
+/* What waits for Redis' confirmation: one per partition. */
+struct shipment {
+    struct relay *relay;
+    unsigned      partition;
+};
+
+struct relay {
+    struct db_pool    *pool;
+    struct consumer   *consumer;
+    unsigned           partitions;
+    bool               busy, again, stopped;
+    struct db_request  request;
+    struct db_query    query;
+    const char        *values[3];
+    char               partitions_text[12], limit_text[12];
+    char               owned[PARTITIONS_MAX * PARTITION_TEXT + 3]; /* "{0,1,7}" */
+    char               ids[RELAY_MAX * ID_TEXT + 3];               /* "{12,13}" */
+    struct live_update updates[RELAY_MAX];
+    struct shipment    shipments[PARTITIONS_MAX];
+    char               id[RELAY_MAX][ID_TEXT];
+    uint16_t           partition[RELAY_MAX];
+    unsigned           n, waiting;
+    bool               confirmed[PARTITIONS_MAX];
+};
+
+static void begin(struct relay *r);
+
+static void round_over(struct relay *r)
+{
+    r->busy = false;
+    if (r->again && !r->stopped)
+        begin(r);
+}
+
+static void submit(struct relay *r, const struct db_statement *statement, int n_params, db_cb done)
+{
+    r->query = (struct db_query){.statement = statement, .n_params = n_params, .values = r->values};
+    r->request = (struct db_request){
+        .queries = &r->query, .n_queries = 1, .done = done, .ctx = r, .deadline_ms = RELAY_DEADLINE_MS};
+    db_submit(r->pool, &r->request);
+}
+
+static void on_cleared(struct db_request *request, const struct db_outcome *o)
+{
+    struct relay *r = request->ctx;
+
+    if (o->ok)
+        metric_add(worker_metrics.relayed, (double)strtoull(PQcmdTuples(o->results[0]), NULL, 10));
+    round_over(r);
+}
+
+/* Redis has answered for all partitions: what it confirmed is done. */
+static void clear(struct relay *r)
+{
+    char *p = r->ids;
+
+    *p++ = '{';
+    for (unsigned i = 0; i < r->n; i++)
+        if (r->confirmed[r->partition[i]])
+            p += sprintf(p, "%s%s", p == r->ids + 1 ? "" : ",", r->id[i]);
+    *p++ = '}';
+    *p = '\0';
+    if (p == r->ids + 2 || r->stopped) {
+        r->again = false; /* Redis is away: the next tick tries again */
+        round_over(r);
+        return;
+    }
+    r->values[0] = r->ids;
+    submit(r, &clear_outbox, 1, on_cleared);
+}
+
+static void on_published(void *ctx, bool ok)
+{
+    struct shipment *s = ctx;
+    struct relay *r = s->relay;
+
+    r->confirmed[s->partition] = ok;
+    if (--r->waiting == 0)
+        clear(r);
+}
+
+static void publish(struct relay *r, const PGresult *rows, unsigned partition)
+{
+    int64_t now = wall_us();
+    unsigned n = 0;
+
+    for (unsigned i = 0; i < r->n; i++) {
+        if (r->partition[i] != partition)
+            continue;
+        r->updates[n++] = (struct live_update){
+            .organization_id = PQgetvalue(rows, (int)i, OUTBOX_ORGANIZATION),
+            .table = PQgetvalue(rows, (int)i, OUTBOX_TABLE),
+            .type = PQgetvalue(rows, (int)i, OUTBOX_TYPE),
+            .record = PQgetvalue(rows, (int)i, OUTBOX_RECORD),
+            .record_len = (size_t)PQgetlength(rows, (int)i, OUTBOX_RECORD),
+            .committed_us = now,
+        };
+    }
+    if (n == 0)
+        return;
+    r->waiting++;
+    r->shipments[partition] = (struct shipment){r, partition};
+    consumer_settle(r->consumer, partition, r->updates, n, NULL, 0, on_published, &r->shipments[partition]);
+}
+
+static void on_read(struct db_request *request, const struct db_outcome *o)
+{
+    struct relay *r = request->ctx;
+
+    r->n = o->ok ? (unsigned)PQntuples(o->results[0]) : 0;
+    if (!o->ok)
+        log_debug("outbox not read", "sqlstate", o->sqlstate, "reason", o->message, NULL);
+    if (r->n == 0 || r->stopped) {
+        r->again = r->again && o->ok;
+        round_over(r);
+        return;
+    }
+    for (unsigned i = 0; i < r->n; i++) {
+        snprintf(r->id[i], ID_TEXT, "%s", PQgetvalue(o->results[0], (int)i, OUTBOX_ID));
+        r->partition[i] =
+            (uint16_t)(strtoul(PQgetvalue(o->results[0], (int)i, OUTBOX_PARTITION), NULL, 10) % r->partitions);
+    }
+    r->again = r->again || r->n == RELAY_MAX;
+    memset(r->confirmed, 0, sizeof r->confirmed);
+    r->waiting = 1; /* ours, so that no early answer ends the round */
+    for (unsigned p = 0; p < r->partitions; p++)
+        publish(r, o->results[0], p);
+    if (--r->waiting == 0)
+        clear(r);
+}
+
+/* False: no partition is ours. */
+static bool list_owned(struct relay *r)
+{
+    char *p = r->owned;
+
+    *p++ = '{';
+    for (unsigned i = 0; i < r->partitions; i++)
+        if (consumer_owns(r->consumer, i))
+            p += sprintf(p, "%s%u", p == r->owned + 1 ? "" : ",", i);
+    *p++ = '}';
+    *p = '\0';
+    return p > r->owned + 2;
+}
+
+static void begin(struct relay *r)
+{
+    r->again = false;
+    if (!list_owned(r))
+        return;
+    r->busy = true;
+    r->values[0] = r->partitions_text;
+    r->values[1] = r->owned;
+    r->values[2] = r->limit_text;
+    submit(r, &read_outbox, 3, on_read);
+}
+
+void relay_kick(struct relay *r)
+{
+    if (r->stopped)
+        return;
+    if (r->busy)
+        r->again = true;
+    else if (db_up(r->pool) > 0)
+        begin(r);
+}
+
+struct relay *relay_new(struct db_pool *lookups, struct consumer *consumer, unsigned partitions)
+{
+    struct relay *r = calloc(1, sizeof *r);
+
+    if (r == NULL)
+        return NULL;
+    r->pool = lookups;
+    r->consumer = consumer;
+    r->partitions = partitions;
+    snprintf(r->partitions_text, sizeof r->partitions_text, "%u", partitions);
+    snprintf(r->limit_text, sizeof r->limit_text, "%u", RELAY_MAX);
+    return r;
+}
+
+void relay_stop(struct relay *r)
+{
+    r->stopped = true;
+}
+
+void relay_free(struct relay *r)
+{
+    free(r);
+}

@@ -1,0 +1,439 @@
+/* One range of a batch: encode -> send -> committed -> live updates and XACK; or failed -> what the SQLSTATE asks for.
+ * The whole batch is the first range; after a row's fault bisect.c decides which ranges follow. */
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "runtime/db_error.h"
+#include "runtime/log.h"
+#include "worker/flow_internal.h"
+#include "worker/worker_metrics.h"
+
+enum {
+    UPDATE_TABLE,
+    UPDATE_TYPE,
+    UPDATE_ORGANIZATION,
+    UPDATE_RECORD,
+    UPDATE_COLUMNS,
+
+    RETRY_MS = 50,
+    RETRY_MS_MAX = 2000,
+    BACK_OFF_MS = 1000,
+    BACK_OFF_MS_MAX = 30000,
+    RECONNECT_MS = 200,
+    ERASE_RETRY_MS = 1000,
+    TIMEOUTS_MAX = 3, /* of a single entry, before it counts as the culprit */
+};
+
+static const struct rows no_rows; /* of a condemned entry */
+
+static void next_range(struct slot *s)
+{
+    if (s->lost || !bisect_next(&s->bisect, &s->lo, &s->hi)) {
+        metric_observe(worker_metrics.batch_seconds, (double)((uint64_t)wall_us() - s->begun_us) / 1e6);
+        slot_close(s);
+        return;
+    }
+    s->attempts = 0;
+    s->minimal = false;
+    s->state = SLOT_SENDING;
+    flow_kick(s->flow);
+}
+
+void store_begin(struct slot *s)
+{
+    worker_count_batch(s->batch.n);
+    bisect_init(&s->bisect, s->batch.n);
+    next_range(s);
+}
+
+static bool is_condemned(const struct slot *s)
+{
+    return s->hi - s->lo == 1 && s->batch.letters[s->lo] != NULL;
+}
+
+/* The range becomes smaller; a single entry, which cannot, becomes a dead letter. */
+static void split(struct slot *s, bool guilty, const char *reason, const char *detail, const char *sqlstate)
+{
+    if (!bisect_split(&s->bisect, guilty)) {
+        log_warn("event dead-lettered", "topic", s->batch.items[s->lo].topic, "reason", reason, "sqlstate",
+                 sqlstate == NULL ? "" : sqlstate, NULL);
+        batch_condemn(&s->batch, s->lo, reason, detail, sqlstate, false);
+        s->state = SLOT_SENDING;
+        flow_kick(s->flow);
+        return;
+    }
+    next_range(s);
+}
+
+/* ---- after the commit ------------------------------------------------------------------------------- */
+
+static void count_events(const struct slot *s)
+{
+    int64_t now = wall_us();
+
+    for (uint32_t i = s->lo; i < s->hi; i++) {
+        const struct batch_item *item = &s->batch.items[i];
+
+        worker_count_event(item->topic, item->fate);
+        if (item->envelope != NULL && item->envelope->received_us <= now)
+            metric_observe(worker_metrics.age_seconds, (double)(now - item->envelope->received_us) / 1e6);
+        if (item->fate == FATE_VANISHED)
+            metric_add(worker_metrics.vanished, 1);
+        if (item->fate == FATE_DEAD) {
+            assert(s->batch.letters[i] != NULL); /* nothing is acknowledged that is stored nowhere */
+            struct text reason = s->batch.letters[i]->v[DEAD_REASON].text;
+            worker_count_letter(reason.p);
+        }
+    }
+}
+
+static void on_settled(void *ctx, bool ok)
+{
+    struct flow *f = ctx;
+
+    (void)ok; /* false: the entries come again, the consumer has said so by on_lost */
+    f->settling--;
+    if (f->draining)
+        flow_kick(f);
+}
+
+/* The range is stored: tells the dashboards and acknowledges. */
+static void acknowledge(struct slot *s, const struct live_update *updates, unsigned n)
+{
+    struct flow *f = s->flow;
+    uint32_t n_ids = s->hi - s->lo;
+    struct entry_id *ids;
+
+    count_events(s);
+    arena_reset(&s->batch.spare); /* the letter of this range is stored */
+    ids = arena_alloc(&s->batch.spare, n_ids * sizeof *ids);
+    assert(ids != NULL); /* BATCH_MAX is at most 5000 */
+    for (uint32_t i = 0; i < n_ids; i++)
+        ids[i] = s->batch.items[s->lo + i].entry->id;
+    f->settling++;
+    consumer_settle(f->consumer, s->batch.partition, updates, n, ids, n_ids, on_settled, f);
+    metric_add(worker_metrics.live_updates, n);
+    batch_drop(&s->batch, s->lo, s->hi);
+    bisect_stored(&s->bisect);
+}
+
+static void settle(struct slot *s, const struct live_update *updates, unsigned n)
+{
+    acknowledge(s, updates, n);
+    next_range(s);
+}
+
+static bool has_updates(const PGresult *r)
+{
+    return r != NULL && PQnfields(r) == UPDATE_COLUMNS && PQntuples(r) > 0 && strcmp(PQfname(r, 0), "tbl") == 0;
+}
+
+/* The updates of all statements in their order, in the arena; borrowed from the results. NULL with *n > 0: no room. */
+static struct live_update *collect_updates(struct arena *arena, PGresult **results, unsigned n_results, unsigned *n)
+{
+    int64_t now = wall_us();
+    struct live_update *list;
+    unsigned k = 0;
+
+    *n = 0;
+    for (unsigned i = 0; i < n_results; i++)
+        *n += has_updates(results[i]) ? (unsigned)PQntuples(results[i]) : 0;
+    list = *n == 0 ? NULL : arena_alloc(arena, *n * sizeof *list);
+    if (list == NULL)
+        return NULL;
+    for (unsigned i = 0; i < n_results; i++) {
+        const PGresult *r = results[i];
+
+        for (int row = 0; has_updates(r) && row < PQntuples(r); row++)
+            list[k++] = (struct live_update){
+                .table = PQgetvalue(r, row, UPDATE_TABLE),
+                .type = PQgetvalue(r, row, UPDATE_TYPE),
+                .organization_id = PQgetvalue(r, row, UPDATE_ORGANIZATION),
+                .record = PQgetvalue(r, row, UPDATE_RECORD),
+                .record_len = (size_t)PQgetlength(r, row, UPDATE_RECORD),
+                .committed_us = now,
+            };
+    }
+    return list;
+}
+
+/* ---- redactions ---------------------------------------------------------------------------------------
+ * A redact event is a range of its own. What came before it is acknowledged by then, and so can be erased from the streams;
+ * only then is the event itself acknowledged, told to dashboards, and its own entry erased too. */
+
+static void on_own_entry_erased(void *ctx, bool ok)
+{
+    struct slot *s = ((struct erase_job *)ctx)->owner;
+
+    if (!ok)
+        log_warn("a redact event's own entry stays in the stream until its retention ends", "partition",
+                 log_num(s->batch.partition), NULL);
+    metric_add(worker_metrics.erased, (double)s->erase.matched);
+    erase_job_free(&s->erase);
+    next_range(s);
+}
+
+static void on_erased(void *ctx, bool ok)
+{
+    struct slot *s = ((struct erase_job *)ctx)->owner;
+
+    if (s->lost || !ok) {
+        erase_job_free(&s->erase);
+        if (s->lost)
+            slot_close(s); /* the next owner does it again */
+        else
+            slot_pause(s, SLOT_SENDING, ERASE_RETRY_MS); /* all of it again, which stores nothing new */
+        return;
+    }
+    acknowledge(s, s->updates, s->n_updates);
+    s->erase.events_only = true;
+    consumer_erase(s->flow->consumer, s->batch.partition, ENTRY_ID_LAST, erase_matches, on_own_entry_erased, &s->erase);
+}
+
+static void erase(struct slot *s)
+{
+    if (!erase_job_make(&s->erase, &s->batch, s->lo, s->hi)) {
+        slot_pause(s, SLOT_SENDING, ERASE_RETRY_MS);
+        return;
+    }
+    s->erase.owner = s;
+    s->state = SLOT_ERASING;
+    consumer_erase(s->flow->consumer, s->batch.partition, ENTRY_ID_LAST, erase_matches, on_erased, &s->erase);
+}
+
+/* Copies what points into results that are about to go away. False: no room. */
+static bool keep_updates(struct slot *s, const struct live_update *updates, unsigned n)
+{
+    struct live_update *kept = arena_alloc(&s->out, (n + 1) * sizeof *kept);
+
+    for (unsigned i = 0; kept != NULL && i < n; i++) {
+        kept[i] = updates[i];
+        kept[i].organization_id = arena_copy(&s->out, updates[i].organization_id, strlen(updates[i].organization_id));
+        kept[i].table = arena_copy(&s->out, updates[i].table, strlen(updates[i].table));
+        kept[i].type = arena_copy(&s->out, updates[i].type, strlen(updates[i].type));
+        kept[i].record = arena_copy(&s->out, updates[i].record, updates[i].record_len);
+    }
+    s->updates = kept;
+    s->n_updates = n;
+    return !s->out.failed;
+}
+
+static bool grow_out(struct slot *s, size_t least)
+{
+    size_t size = s->out.size;
+    void *memory;
+
+    do {
+        if (size >= OUT_ARENA_MAX)
+            return false;
+        size *= 2;
+    } while (size < least);
+    memory = malloc(size);
+    if (memory == NULL)
+        return false;
+    free(s->out.base);
+    arena_init(&s->out, memory, size);
+    return true;
+}
+
+static void committed(struct slot *s, PGresult **results, unsigned n_results)
+{
+    struct live_update *updates;
+    unsigned n;
+
+    metric_observe(worker_metrics.commit_seconds, (double)((uint64_t)wall_us() - s->sent_us) / 1e6);
+    flow_resume(s->flow);
+    if (s->lost) {
+        slot_close(s);
+        return;
+    }
+    arena_reset(&s->out); /* the parameters are not needed any more */
+    updates = collect_updates(&s->out, results, n_results, &n);
+    if (updates == NULL && n > 0 && grow_out(s, n * sizeof *updates + OUT_ARENA_MIN))
+        updates = collect_updates(&s->out, results, n_results, &n);
+    if (updates == NULL && n > 0) {
+        log_error("no memory for live updates", "updates", log_num(n), NULL);
+        metric_add(worker_metrics.live_dropped, n);
+        n = 0;
+    }
+    if (is_condemned(s) || erase_count(&s->batch, s->lo, s->hi) == 0) {
+        settle(s, updates, n);
+    } else {
+        if (!keep_updates(s, updates, n)) { /* rather published before the erasing than not at all */
+            s->n_updates = 0;
+            consumer_settle(s->flow->consumer, s->batch.partition, updates, n, NULL, 0, NULL, NULL);
+        }
+        erase(s);
+    }
+}
+
+/* ---- failures --------------------------------------------------------------------------------------- */
+
+static uint64_t doubled(uint64_t ms, unsigned times, uint64_t most)
+{
+    return times >= 16 || ms << times > most ? most : ms << times;
+}
+
+/* The stores may have changed under us: everything is read again, once per batch. */
+static bool refresh(struct slot *s, const char *sqlstate)
+{
+    if (strcmp(sqlstate, "23503") != 0 || s->refreshed || s->hi - s->lo != s->batch.n)
+        return false;
+    shops_forget(s->flow->shops);
+    s->refreshed = true;
+    batch_reopen(&s->batch);
+    s->state = SLOT_DECODING;
+    flow_kick(s->flow);
+    return true;
+}
+
+static void isolate(struct slot *s, const struct db_outcome *o)
+{
+    if (refresh(s, o->sqlstate))
+        return;
+    if (!is_condemned(s)) {
+        split(s, true, db_error_reason(o->sqlstate), o->message, o->sqlstate);
+        return;
+    }
+    if (!s->minimal) { /* the letter itself is at fault: keep the bytes at least */
+        s->minimal = true;
+        batch_condemn(&s->batch, s->lo, db_error_reason(o->sqlstate), o->message, o->sqlstate, true);
+        s->state = SLOT_SENDING;
+        flow_kick(s->flow);
+        return;
+    }
+    flow_stop(s->flow, o->sqlstate, o->message);
+    slot_pause(s, SLOT_SENDING, STOPPED_RETRY_MS);
+}
+
+static void halve(struct slot *s, const struct db_outcome *o)
+{
+    if (s->hi - s->lo > 1 || (s->attempts >= TIMEOUTS_MAX && !is_condemned(s)))
+        split(s, false, db_error_reason(o->sqlstate), o->message, o->sqlstate);
+    else
+        slot_pause(s, SLOT_SENDING, flow_jitter(s->flow, doubled(BACK_OFF_MS, s->attempts, BACK_OFF_MS_MAX)));
+}
+
+static void failed(struct slot *s, const struct db_outcome *o)
+{
+    struct flow *f = s->flow;
+    enum db_action action = db_error_action(o->sqlstate, s->attempts);
+
+    worker_count_failure(db_action_name(action));
+    if (strcmp(o->sqlstate, "40P01") == 0)
+        metric_add(worker_metrics.deadlocks, 1);
+    log_warn("transaction failed", "partition", log_num(s->batch.partition), "events", log_num(s->hi - s->lo), "sqlstate",
+             o->sqlstate, "reason", o->message, "action", db_action_name(action), NULL);
+    s->attempts++;
+    switch (action) {
+    case DB_RETRY_BATCH:
+    case DB_PREPARE_AGAIN:
+        slot_pause(s, SLOT_SENDING, flow_jitter(f, doubled(RETRY_MS, s->attempts, RETRY_MS_MAX)));
+        break;
+    case DB_RECONNECT: /* the pool holds the request until a connection is there */
+        slot_pause(s, SLOT_SENDING, flow_jitter(f, RECONNECT_MS));
+        break;
+    case DB_BACK_OFF:
+        slot_pause(s, SLOT_SENDING, flow_jitter(f, doubled(BACK_OFF_MS, s->attempts, BACK_OFF_MS_MAX)));
+        break;
+    case DB_STOP_NOT_READY:
+        flow_stop(f, o->sqlstate, o->message);
+        slot_pause(s, SLOT_SENDING, STOPPED_RETRY_MS);
+        break;
+    case DB_HALVE:
+        halve(s, o);
+        break;
+    case DB_ISOLATE:
+        isolate(s, o);
+        break;
+    }
+}
+
+/* A connection that went away, or was cut, may have committed: then the updates of the first try were never published. */
+static bool may_have_committed(const char *sqlstate)
+{
+    return strncmp(sqlstate, "08", 2) == 0 || strcmp(sqlstate, "57014") == 0;
+}
+
+static void on_done(struct db_request *r, const struct db_outcome *o)
+{
+    struct slot *s = r->ctx;
+
+    if (o->ok) {
+        committed(s, o->results, r->n_queries);
+        return;
+    }
+    if (may_have_committed(o->sqlstate))
+        for (uint32_t i = s->lo; i < s->hi; i++)
+            s->batch.again[i] = true;
+    if (s->lost)
+        slot_close(s);
+    else
+        failed(s, o);
+}
+
+/* ---- sending ---------------------------------------------------------------------------------------- */
+
+static enum encode_result encode(struct slot *s)
+{
+    const struct config *c = s->flow->options.config;
+    struct encode_input in = {
+        .rows = is_condemned(s) ? &no_rows : &s->batch.rows,
+        .lo = s->lo,
+        .hi = s->hi,
+        .partition = s->batch.partition,
+        .letters = s->batch.letters,
+        .again = s->batch.again,
+        .now_us = wall_us(),
+        .abandon_ms = CONFIG_NUMBER(c, CART_ABANDON_AFTER),
+        .expire_ms = CONFIG_NUMBER(c, CART_EXPIRE_AFTER),
+    };
+    enum encode_result r;
+
+    if (s->out.size > OUT_ARENA_KEEP) {
+        void *memory = malloc(OUT_ARENA_KEEP);
+
+        if (memory != NULL) {
+            free(s->out.base);
+            arena_init(&s->out, memory, OUT_ARENA_KEEP);
+        }
+    }
+    do {
+        arena_reset(&s->out);
+        r = encode_batch(&in, &s->out, &s->encoded);
+    } while (r == ENCODE_FULL && grow_out(s, 0));
+    return r;
+}
+
+void store_send(struct slot *s)
+{
+    enum encode_result r;
+
+    if (s->hi - s->lo > 1 && erase_count(&s->batch, s->lo, s->hi) > 0 && bisect_split(&s->bisect, false)) {
+        next_range(s);
+        return;
+    }
+    r = encode(s);
+    if (r == ENCODE_NOTHING) {
+        settle(s, NULL, 0);
+        return;
+    }
+    if (r != ENCODE_OK) {
+        if (is_condemned(s)) /* only memory can be short: it was enough for the event itself */
+            slot_pause(s, SLOT_SENDING, BACK_OFF_MS);
+        else
+            split(s, false, REASON_TOO_LARGE, "the event needs more memory than one event may have", NULL);
+        return;
+    }
+    s->request = (struct db_request){
+        .queries = s->encoded.queries,
+        .n_queries = s->encoded.n,
+        .done = on_done,
+        .ctx = s,
+        .deadline_ms = BATCH_DEADLINE_MS,
+    };
+    s->sent_us = (uint64_t)wall_us();
+    s->state = SLOT_RUNNING;
+    db_submit(s->flow->options.batches, &s->request);
+}
