@@ -11,7 +11,8 @@
 -- per organization at a time (an advisory lock, taken when all else is written): the later one sees what the earlier one
 -- committed. This holds in READ COMMITTED, the default; a REPEATABLE READ writer does not see it.
 
--- Emptied by the transaction that filled it, so no row is ever visible to another one, and a crash needs none of them.
+-- The functions that read it go by its index (enable_seqscan = off): their plans are made when there is next to nothing in
+-- it, and it is full of dead rows later. Emptied by the transaction that filled it, so no row is ever visible to another one, and a crash needs none of them.
 CREATE UNLOGGED TABLE analytics_pending (
     txid              xid8 NOT NULL DEFAULT pg_current_xact_id(),
     rollup            text NOT NULL CHECK (rollup IN ('call', 'outcome', 'revenue', 'rto')),
@@ -83,7 +84,7 @@ GRANT ALL ON analytics_rto_orders TO service_role;
 -- Looks again at the orders that this transaction noted, and makes deltas of what changed; true: there are some.
 -- Locks are taken in the order of the keys, by whoever has nothing else left to lock but rollup rows.
 CREATE FUNCTION rollup_settle_rto(_txid xid8) RETURNS boolean
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp SET enable_seqscan = off AS $$
 DECLARE
     ids uuid[];
     key integer;
@@ -134,7 +135,7 @@ END $$;
 
 -- Adds this transaction's deltas. Deltas of an organization that is itself being removed go nowhere.
 CREATE FUNCTION rollup_apply() RETURNS void
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp SET enable_seqscan = off AS $$
 DECLARE
     me          CONSTANT xid8 := pg_current_xact_id_if_assigned();
     has_call    boolean;
@@ -217,7 +218,7 @@ BEGIN
 END $$;
 
 CREATE FUNCTION analytics_pending_apply() RETURNS trigger
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp SET enable_seqscan = off AS $$
 BEGIN
     -- The first of a transaction's rows applies them all.
     IF EXISTS (SELECT FROM analytics_pending WHERE txid = NEW.txid) THEN
@@ -250,7 +251,7 @@ BEGIN
                 HAVING (sum(f.sign), coalesce(sum(f.sign) FILTER (WHERE f.payment_type = 'cod'), 0)) <> (0, 0);
 
                 INSERT INTO analytics_pending (rollup, organization_id, rto_orders)
-                SELECT 'rto', s.organization_id, array_agg(s.id)
+                SELECT 'rto', s.organization_id, array_agg(DISTINCT s.id)
                 FROM (SELECT f.organization_id, f.id
                       FROM @facts@ f
                       WHERE f.payment_type = 'cod'

@@ -171,9 +171,14 @@ END $$;
 -- A contact is there for every phone that a customer of the organization has, with the newest customer's names; what a
 -- member wrote over them stays. It goes when no customer has the phone any more, unless it was there before, was
 -- edited, or was called. So contacts depend on what the customers are, not on how they came to be so.
+-- What is changed here belongs to no stream entry, so it is announced through live_outbox, whoever writes customers. (Only a
+-- superuser could write that as SET ringback.writer of the function.)
 CREATE FUNCTION contacts_follow(_organizations uuid[], _phones text[]) RETURNS void
 LANGUAGE plpgsql SET enable_seqscan = off AS $$     -- a plan made while the tables are small outlives that
+DECLARE
+    writer CONSTANT text := current_setting('ringback.writer', true);
 BEGIN
+    PERFORM set_config('ringback.writer', 'contacts', true);
     PERFORM FROM public.contacts t
     JOIN (SELECT DISTINCT * FROM unnest(_organizations, _phones) k (organization_id, phone)) k USING (organization_id, phone)
     ORDER BY t.organization_id, t.phone COLLATE "C"
@@ -216,11 +221,11 @@ BEGIN
       AND NOT EXISTS (SELECT FROM public.commerce_customers c
                       WHERE c.organization_id = k.organization_id AND c.phone = k.phone)
       AND NOT EXISTS (SELECT FROM public.calls c WHERE c.contact_id = t.id);
+    PERFORM set_config('ringback.writer', coalesce(writer, ''), true);
 END $$;
 
--- Contacts changed here belong to no stream entry, so they are announced through live_outbox, whoever writes customers.
 CREATE FUNCTION commerce_customers_inserted() RETURNS trigger LANGUAGE plpgsql
-SECURITY DEFINER SET search_path = public, pg_temp SET ringback.writer = 'contacts' AS $$
+SECURITY DEFINER SET search_path = public, pg_temp AS $$
 BEGIN
     PERFORM contacts_follow(array_agg(n.organization_id), array_agg(n.phone))
     FROM added n WHERE n.phone IS NOT NULL
@@ -228,7 +233,7 @@ BEGIN
     RETURN NULL;
 END $$;
 CREATE FUNCTION commerce_customers_updated() RETURNS trigger LANGUAGE plpgsql
-SECURITY DEFINER SET search_path = public, pg_temp SET ringback.writer = 'contacts' AS $$
+SECURITY DEFINER SET search_path = public, pg_temp AS $$
 BEGIN
     PERFORM contacts_follow(array_agg(k.organization_id), array_agg(k.phone))
     FROM ((SELECT organization_id, phone, first_name, last_name, email FROM before
@@ -241,7 +246,7 @@ BEGIN
     RETURN NULL;
 END $$;
 CREATE FUNCTION commerce_customers_deleted() RETURNS trigger LANGUAGE plpgsql
-SECURITY DEFINER SET search_path = public, pg_temp SET ringback.writer = 'contacts' AS $$
+SECURITY DEFINER SET search_path = public, pg_temp AS $$
 BEGIN
     PERFORM contacts_follow(array_agg(o.organization_id), array_agg(o.phone))
     FROM gone o WHERE o.phone IS NOT NULL
@@ -477,8 +482,9 @@ END $$;
 -- Members see the changes through live_outbox.
 CREATE FUNCTION redact(_integration uuid, _kind text, _customer text, _email text, _organization uuid, _phone text,
                        _order_ids jsonb, _at timestamptz)
-RETURNS integer LANGUAGE plpgsql SET ringback.writer = 'redaction' AS $$
+RETURNS integer LANGUAGE plpgsql AS $$
 DECLARE
+    writer     CONSTANT text := current_setting('ringback.writer', true);
     shop       CONSTANT boolean := _kind = 'shop';
     listed     CONSTANT text[] := ARRAY(SELECT jsonb_array_elements_text(
                                      CASE jsonb_typeof(_order_ids) WHEN 'array' THEN _order_ids ELSE '[]' END));
@@ -489,6 +495,7 @@ DECLARE
     order_rows uuid[];
     call_rows  uuid[];
 BEGIN
+    PERFORM set_config('ringback.writer', 'redaction', true);   -- see contacts_follow()
     -- The person: what the request says and what the customer's row knows beyond it.
     SELECT array_agg(c.id) AS ids, array_agg(c.external_customer_id) AS customers, array_agg(lower(c.email)) AS emails,
            array_agg(c.phone) AS phones
@@ -584,5 +591,6 @@ BEGIN
                THEN shop OR payload_mentions(d.payload, customers || listed, emails, array_remove(phones || _phone, NULL))
                ELSE NOT shop AND d.organization_id = _organization
                     AND payload_mentions(d.payload, '{}', emails, array_remove(phones || _phone, NULL)) END;
+    PERFORM set_config('ringback.writer', coalesce(writer, ''), true);
     RETURN cardinality(order_rows);
 END $$;

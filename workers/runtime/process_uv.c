@@ -110,7 +110,8 @@ static bool open_ports(const struct process *p, const struct config *config)
 {
     struct door_options options = {.address = CONFIG_TEXT(config, LISTEN),
                                    .connections_max = CONNECTIONS_MAX,
-                                   .idle_timeout_ms = IDLE_TIMEOUT_MS};
+                                   .idle_timeout_ms = IDLE_TIMEOUT_MS,
+                                   .exclusive = true}; /* a port that is taken stops the start */
     char error[256];
     size_t n = 0;
 

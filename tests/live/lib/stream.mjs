@@ -48,6 +48,7 @@ export class Redis {
     this.socket = net.connect({ path });
     this.waiting = [];
     this.rest = Buffer.alloc(0);
+    this.socket.on('error', (error) => this.waiting.splice(0).forEach((w) => w.reject(error)));
     this.socket.on('data', (data) => this.take(data));
   }
 
@@ -83,6 +84,7 @@ export class Redis {
   }
 
   async close() {
+    if (this.socket.destroyed) return;
     this.socket.end();
     await once(this.socket, 'close');
   }
