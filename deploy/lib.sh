@@ -70,7 +70,7 @@ rb_install() {
 # What building takes, and what running the private servers takes.
 RB_BUILD_PACKAGES="gcc g++ cmake ninja-build pkg-config libuv1-dev libhiredis-dev libpq-dev libwebsockets-dev
     libwebsockets-evlib-uv libmicrohttpd-dev libmsgpack-dev libssl-dev libzstd-dev libcurl4-openssl-dev libsimdjson-dev
-    libphonenumber-dev"
+    libphonenumber-dev libcmocka-dev"
 RB_SERVER_PACKAGES="postgresql redis-server"
 
 # ---- small helpers -----------------------------------------------------------------------------
@@ -98,6 +98,14 @@ rb_stop_pid() {
 
 # rb_random BYTES: that many random bytes in base64.
 rb_random() { head -c "$1" /dev/urandom | base64 -w 0; }
+
+# rb_configure ROOT PRESET: from the source folder, because presets live there. A tree that was copied or moved with its
+# build folder is configured anew.
+rb_configure() {
+    local cache=$1/build/$2/CMakeCache.txt fresh=()
+    if [ -e "$cache" ] && ! grep -qxF "CMAKE_HOME_DIRECTORY:INTERNAL=$1" "$cache"; then fresh=(--fresh); fi
+    (cd "$1" && cmake --preset "$2" "${fresh[@]}")
+}
 
 # ---- PostgreSQL --------------------------------------------------------------------------------
 

@@ -28,9 +28,9 @@ enum column_type {
 enum { COLUMN_KEY = 1, COLUMN_VER = 2, COLUMN_FILL = 4 };
 
 struct column {
-    const char      *name;
+    const char *name;
     enum column_type type;
-    unsigned         flags;
+    unsigned flags;
 };
 
 /* Numbers of the rowsets and of the columns inside each. */
@@ -57,9 +57,9 @@ enum rowset {
 #undef ROWSET_END
 
 struct rowset_info {
-    const char          *name;
+    const char *name;
     const struct column *columns;
-    unsigned             n_columns;
+    unsigned n_columns;
 };
 
 extern const struct rowset_info rowsets[ROWSET_COUNT];
@@ -69,28 +69,29 @@ enum { ROWSET_COLUMNS_MAX = 40 };
 /* One value. Which member counts follows from the column's type: UUID and BYTES and all text types use `text`
  * (borrowed from the arena or from the event), TIME, INT4 and BOOL use `num`. */
 struct value {
-    bool        set; /* false: NULL */
+    bool set; /* false: NULL */
     struct text text;
-    int64_t     num;
+    int64_t num;
 };
 
 struct row {
-    enum rowset   set;
-    uint32_t      event; /* index of the event in its batch: rows_start_event() */
-    struct row   *next;  /* of the same rowset, in the order of production */
-    struct value *v;     /* rowsets[set].n_columns of them */
+    enum rowset set;
+    uint32_t event;   /* index of the event in its batch: rows_start_event() */
+    struct row *next; /* of the same rowset, in the order of production */
+    struct value *v;  /* rowsets[set].n_columns of them */
 };
 
 struct rows {
     struct arena *arena;
-    struct row   *first[ROWSET_COUNT], *last[ROWSET_COUNT];
-    uint32_t      n[ROWSET_COUNT];
-    struct row   *current;
-    uint32_t      event;
-    const char   *reason; /* why the event was rejected, a sentence for a person; static or in the arena */
+    struct row *first[ROWSET_COUNT], *last[ROWSET_COUNT];
+    uint32_t n[ROWSET_COUNT];
+    struct row *current;
+    uint32_t event;
+    const char
+        *reason; /* why the event was rejected, a sentence for a person; static or in the arena */
     /* where the current event began, so that a rejected event leaves nothing */
-    struct row   *mark_last[ROWSET_COUNT];
-    uint32_t      mark_n[ROWSET_COUNT];
+    struct row *mark_last[ROWSET_COUNT];
+    uint32_t mark_n[ROWSET_COUNT];
 };
 
 void rows_init(struct rows *out, struct arena *arena);
@@ -105,11 +106,15 @@ int rows_reject(struct rows *out, const char *reason);
 bool rows_failed(const struct rows *out);
 
 void rows_begin(struct rows *out, enum rowset set);
-void rows_text(struct rows *out, unsigned column, struct text value);  /* also JSONB, NUMERIC; absent -> NULL */
-void rows_bytes(struct rows *out, unsigned column, const void *p, size_t n);  /* copied into the arena */
-void rows_uuid(struct rows *out, unsigned column, const uint8_t id[16]);  /* borrowed: must outlive the batch */
-void rows_time(struct rows *out, unsigned column, int64_t us);         /* EVENT_NO_TIME -> NULL */
+void rows_text(struct rows *out, unsigned column,
+               struct text value); /* also JSONB, NUMERIC; absent -> NULL */
+void rows_bytes(struct rows *out, unsigned column, const void *p,
+                size_t n); /* copied into the arena */
+void rows_uuid(struct rows *out, unsigned column,
+               const uint8_t id[16]); /* borrowed: must outlive the batch */
+void rows_time(struct rows *out, unsigned column, int64_t us); /* EVENT_NO_TIME -> NULL */
 void rows_bool(struct rows *out, unsigned column, bool value);
-void rows_int(struct rows *out, unsigned column, int64_t value);       /* INT4; out of range: the caller rejects */
+void rows_int(struct rows *out, unsigned column,
+              int64_t value); /* INT4; out of range: the caller rejects */
 
 #endif

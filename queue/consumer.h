@@ -16,13 +16,13 @@
 
 /* One stream entry; memory belongs to the receiver of on_entries: entry_free(). */
 struct entry {
-    struct entry  *next;      /* for the receiver's lists */
+    struct entry *next; /* for the receiver's lists */
     struct entry_id id;
-    uint32_t       partition;
-    uint32_t       deliveries; /* 1: first time; more: recovered from the pending list */
-    bool           vanished;   /* pending, but its payload is gone from the stream: count, alarm, acknowledge */
-    size_t         len;
-    unsigned char  bytes[];    /* the envelope */
+    uint32_t partition;
+    uint32_t deliveries; /* 1: first time; more: recovered from the pending list */
+    bool vanished; /* pending, but its payload is gone from the stream: count, alarm, acknowledge */
+    size_t len;
+    unsigned char bytes[]; /* the envelope */
 };
 
 void entry_free(struct entry *e);
@@ -31,20 +31,20 @@ void entry_free(struct entry *e);
 struct live_update {
     const char *organization_id; /* 36 characters */
     const char *table;
-    const char *type;            /* INSERT | UPDATE | DELETE | RESYNC */
-    const char *record;          /* JSON object: the new row; for DELETE the old row's keys */
-    size_t      record_len;
-    int64_t     committed_us;
+    const char *type;   /* INSERT | UPDATE | DELETE | RESYNC */
+    const char *record; /* JSON object: the new row; for DELETE the old row's keys */
+    size_t record_len;
+    int64_t committed_us;
 };
 
 struct consumer_options {
     const char *redis_url;
-    unsigned    partitions;
-    const char *worker_id;        /* unique per process */
-    uint64_t    lease_ms;         /* 10000 */
-    uint64_t    retention_ms;     /* RINGBACK_STREAM_RETENTION */
-    unsigned    window;           /* entries held per partition between on_entries and settle: 2 * BATCH_MAX */
-    unsigned    read_count;       /* COUNT per partition and read: BATCH_MAX */
+    unsigned partitions;
+    const char *worker_id; /* unique per process */
+    uint64_t lease_ms;     /* 10000 */
+    uint64_t retention_ms; /* RINGBACK_STREAM_RETENTION */
+    unsigned window; /* entries held per partition between on_entries and settle: 2 * BATCH_MAX */
+    unsigned read_count; /* COUNT per partition and read: BATCH_MAX */
     void (*on_gained)(void *ctx, unsigned partition);
     /* The worker must forget all unsettled entries of `partition` (free them) and must not settle them. */
     void (*on_lost)(void *ctx, unsigned partition, const char *reason);
@@ -54,7 +54,7 @@ struct consumer_options {
     void (*on_state)(void *ctx, bool up, const char *reason);
     /* Once after consumer_stop_reading(): no more on_entries will come. May be NULL. */
     void (*on_stopped)(void *ctx);
-    void       *ctx;
+    void *ctx;
 };
 
 struct consumer;
@@ -67,8 +67,9 @@ bool consumer_owns(const struct consumer *c, unsigned partition);
 /* After COMMIT: publishes `updates`, then acknowledges the entries, in one pipeline. Everything is copied.
  * Does nothing when the lease has run out (the next owner will do it again; that is harmless). `cb` (may be NULL)
  * exactly once, later; ok=false: Redis did not confirm, the entries will come again. n_ids may be 0 (timers' and relay's updates). */
-void consumer_settle(struct consumer *c, unsigned partition, const struct live_update *updates, unsigned n_updates,
-                     const struct entry_id *ids, unsigned n_ids, void (*cb)(void *ctx, bool ok), void *ctx);
+void consumer_settle(struct consumer *c, unsigned partition, const struct live_update *updates,
+                     unsigned n_updates, const struct entry_id *ids, unsigned n_ids,
+                     void (*cb)(void *ctx, bool ok), void *ctx);
 
 /* Erases retained entries of the partition's streams (personal data). Pages through both streams, entries before
  * `until`, and XDELs those for which the callback says so: for an event `payload` is its envelope, for a live update
@@ -77,13 +78,14 @@ void consumer_settle(struct consumer *c, unsigned partition, const struct live_u
  * be left, do it again. */
 typedef bool (*consumer_erase_match)(void *ctx, bool live, const void *payload, size_t len,
                                      const char *organization_id);
-void consumer_erase(struct consumer *c, unsigned partition, struct entry_id until, consumer_erase_match match,
-                    void (*done)(void *ctx, bool ok), void *ctx);
+void consumer_erase(struct consumer *c, unsigned partition, struct entry_id until,
+                    consumer_erase_match match, void (*done)(void *ctx, bool ok), void *ctx);
 
 /* A lease of another kind (timers): SET NX PX under ringback:lease:<name>, renewed until released.
  * on_change(held) is called whenever that changes. */
 struct named_lease;
-struct named_lease *consumer_lease(struct consumer *c, const char *name, void (*on_change)(void *ctx, bool held), void *ctx);
+struct named_lease *consumer_lease(struct consumer *c, const char *name,
+                                   void (*on_change)(void *ctx, bool held), void *ctx);
 
 /* True while the lease has certainly not run out by the local clock. */
 bool consumer_lease_held(const struct named_lease *lease);
@@ -99,7 +101,7 @@ void consumer_close(struct consumer *c, void (*on_closed)(void *ctx), void *ctx)
 
 struct consumer_stats {
     unsigned owned;
-    uint64_t backlog;           /* entries not yet acknowledged in owned partitions (lag + pending) */
+    uint64_t backlog; /* entries not yet acknowledged in owned partitions (lag + pending) */
     uint64_t oldest_unacked_ms; /* age of the oldest unacknowledged entry; 0: none */
     uint64_t vanished_total;
 };

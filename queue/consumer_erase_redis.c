@@ -1,8 +1,9 @@
-/* Erases retained entries: pages through a partition's two streams and deletes what the caller points at.
+/* Erases retained entries: pages through a partition's two streams and deletes what the caller
+ * points at.
  *
- * Happy path: XINFO GROUPS, XPENDING (how far is everything acknowledged?) -> XRANGE page, XDEL, next page ... of the
- * events stream, then of the live stream -> done(true). Any failure ends it with done(false); doing it again is
- * harmless. */
+ * Happy path: XINFO GROUPS, XPENDING (how far is everything acknowledged?) -> XRANGE page, XDEL,
+ * next page ... of the events stream, then of the live stream -> done(true). Any failure ends it
+ * with done(false); doing it again is harmless. */
 #include "consumer_internal_redis.h"
 
 #include <assert.h>
@@ -13,16 +14,16 @@
 enum { PAGE_MAX = 256 };
 
 struct erase {
-    struct partition    *partition;
-    struct entry_id      until; /* as the caller said */
-    struct entry_id      next, end; /* [next, end) is still to be looked at in the stream at hand */
-    bool                 live;
-    struct trim_facts    facts;
-    struct pacer         pacer;
-    unsigned             asked;
+    struct partition *partition;
+    struct entry_id until;     /* as the caller said */
+    struct entry_id next, end; /* [next, end) is still to be looked at in the stream at hand */
+    bool live;
+    struct trim_facts facts;
+    struct pacer pacer;
+    unsigned asked;
     consumer_erase_match match;
     void (*done)(void *ctx, bool ok);
-    void                *ctx;
+    void *ctx;
 };
 
 static void erase_page(struct erase *e);
@@ -116,7 +117,8 @@ static void on_page(void *ctx, const redisReply *r)
 static void erase_page(struct erase *e)
 {
     char start[ENTRY_ID_TEXT_MAX], end[ENTRY_ID_TEXT_MAX + 1] = "(", count[16];
-    const char *argv[] = {"XRANGE", e->live ? e->partition->live : e->partition->events, start, end, "COUNT", count};
+    const char *argv[] = {
+        "XRANGE", e->live ? e->partition->live : e->partition->events, start, end, "COUNT", count};
 
     if (entry_id_compare(e->next, e->end) >= 0) {
         stream_done(e);
@@ -130,7 +132,8 @@ static void erase_page(struct erase *e)
         erase_end(e, false);
 }
 
-/* ---- how far everything is acknowledged --------------------------------------------------------- */
+/* ---- how far everything is acknowledged ---------------------------------------------------------
+ */
 
 static void on_pending(void *ctx, const redisReply *r)
 {
@@ -164,8 +167,8 @@ static void on_groups(void *ctx, const redisReply *r)
         erase_end(e, false);
 }
 
-void consumer_erase(struct consumer *c, unsigned partition, struct entry_id until, consumer_erase_match match,
-                    void (*done)(void *ctx, bool ok), void *ctx)
+void consumer_erase(struct consumer *c, unsigned partition, struct entry_id until,
+                    consumer_erase_match match, void (*done)(void *ctx, bool ok), void *ctx)
 {
     struct partition *p = &c->parts[partition];
     const char *argv[] = {"XINFO", "GROUPS", p->events};

@@ -17,7 +17,7 @@ enum {
     TRIM_LIMIT = 200000,   /* entries per XTRIM: bounds how long Redis is busy with it */
     RESYNC_MAX = 32,       /* organizations remembered per partition; beyond: all */
     ORGANIZATION_MAX = 40, /* a UUID as text */
-    READ_AGAIN_MS = 200, /* pause after a read that failed */
+    READ_AGAIN_MS = 200,   /* pause after a read that failed */
     RECOVER_COUNT_MAX = 512,
     ERASE_MAX = 16, /* consumer_erase() under way at once */
     CLOSE_MS_MAX = 2000
@@ -25,81 +25,80 @@ enum {
 
 /* Organizations whose live updates were dropped and who must be told so. */
 struct resync {
-    bool     all, busy;
+    bool all, busy;
     unsigned n;
-    char     organization[RESYNC_MAX][ORGANIZATION_MAX];
+    char organization[RESYNC_MAX][ORGANIZATION_MAX];
 };
 
 struct partition {
-    struct consumer  *consumer;
-    unsigned          number;
-    char              events[STREAM_KEY_MAX], live[STREAM_KEY_MAX], lease[STREAM_KEY_MAX];
-    struct cursor     cursor;
-    struct held       held;
-    struct resync     resync;
+    struct consumer *consumer;
+    unsigned number;
+    char events[STREAM_KEY_MAX], live[STREAM_KEY_MAX], lease[STREAM_KEY_MAX];
+    struct cursor cursor;
+    struct held held;
+    struct resync resync;
     /* recovery: ids and delivery counts of the page that is being read, from XPENDING */
     struct recovered {
         struct entry_id id;
-        uint32_t        deliveries;
-    } *page;
-    unsigned          n_page, asked;
+        uint32_t deliveries;
+    } * page;
+    unsigned n_page, asked;
     /* survey */
     struct trim_facts facts;
-    bool              trim_due, lag_known;
-    uint64_t          pending, lag, oldest_ms;
-    struct entry_id   astray; /* a pending entry that nobody held at the last survey */
+    bool trim_due, lag_known;
+    uint64_t pending, lag, oldest_ms;
+    struct entry_id astray; /* a pending entry that nobody held at the last survey */
 };
 
 struct named_lease {
     struct named_lease *next;
-    struct consumer    *consumer;
-    struct leases       leases;
-    char               *key;
-    bool                running; /* orders are being carried out */
+    struct consumer *consumer;
+    struct leases leases;
+    char *key;
+    bool running; /* orders are being carried out */
     void (*on_change)(void *ctx, bool held);
-    void               *ctx;
+    void *ctx;
 };
 
 /* A callback owed from outside the caller's own call. */
 struct owed {
     struct owed *next;
     void (*cb)(void *ctx, bool ok);
-    void        *ctx;
-    bool         ok;
+    void *ctx;
+    bool ok;
 };
 
 struct consumer {
-    uv_loop_t              *loop;
+    uv_loop_t *loop;
     struct consumer_options options; /* redis_url: not kept */
-    char                   *worker_id;
-    struct link            *command, *reader;
-    bool                    up, told; /* both links are up; on_state was called */
-    struct leases           leases;
-    bool                    running_orders;
-    struct named_lease     *named;
-    struct partition       *parts;
-    unsigned                partitions;
+    char *worker_id;
+    struct link *command, *reader;
+    struct named_lease *named;
+    struct partition *parts;
+    unsigned partitions;
     /* reading */
-    struct pacer            pacer;
-    struct read_plan        plan; /* of the read under way */
-    unsigned                turn;
-    bool                    reading, stop_reading, told_stopped;
-    char                    reader_id[24]; /* CLIENT ID of the reader; "": unknown */
+    unsigned turn;
+    struct pacer pacer;
+    struct read_plan plan; /* of the read under way */
     /* survey */
-    uv_timer_t              tick, survey, again;
-    unsigned                surveys, survey_open;
-    uint64_t                redis_ms; /* TIME at the last survey */
-    uint64_t                vanished;
-    unsigned                erasing;
-    uv_timer_t              soon;
-    struct owed            *owed, **owed_tail;
+    unsigned surveys, survey_open;
+    unsigned erasing;
+    uint64_t redis_ms; /* TIME at the last survey */
+    uint64_t vanished;
+    uv_timer_t tick, survey, again, soon;
+    struct owed *owed, **owed_tail;
     /* closing */
-    bool                    closing, released, links_closing;
-    uint64_t                close_began_ms;
-    char                    reason[200]; /* why the links went down or a partition failed, for orders still queued */
-    unsigned                open; /* handles and links */
+    uint64_t close_began_ms;
     void (*on_closed)(void *ctx);
-    void                   *closed_ctx;
+    void *closed_ctx;
+    unsigned open; /* handles and links */
+    bool closing, released, links_closing;
+    bool up, told; /* both links are up; on_state was called */
+    bool running_orders, reading, stop_reading, told_stopped;
+    char reader_id[24]; /* CLIENT ID of the reader; "": unknown */
+    /* why the links went down or a partition failed, for orders that are still queued */
+    char reason[200];
+    struct leases leases;
 };
 
 /* Milliseconds of a clock that no stop and no sleep of the machine can fool. */

@@ -1,17 +1,20 @@
 /* Carries out the orders of lease.c: partition leases, membership, named leases.
  *
- * Happy path: tick -> heartbeat, renewals; a look (MGET) when we have less than our share -> acquire -> gained.
- * Failures: an error reply leaves the lease to run out by itself; a lost link loses all at once.
+ * Happy path: tick -> heartbeat, renewals; a look (MGET) when we have less than our share ->
+ * acquire -> gained. Failures: an error reply leaves the lease to run out by itself; a lost link
+ * loses all at once.
  *
- * All writing goes through scripts that may run at maxmemory (Redis 7: "#!lua flags=allow-oom"): a full Redis must be
- * worked off, not lose its workers. Expiry is Redis's clock throughout. */
+ * All writing goes through scripts that may run at maxmemory (Redis 7: "#!lua flags=allow-oom"): a
+ * full Redis must be worked off, not lose its workers. Expiry is Redis's clock throughout. */
 #include "consumer_internal_redis.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define WORKERS_KEY "ringback:workers" /* sorted set: worker id, scored by when it counts as gone */
+#define WORKERS_KEY                                                                                \
+    "ringback:workers" /* sorted set: worker id, scored by when it counts as gone  \
+                                        */
 
 enum { NUMBER_MAX = 24 };
 
@@ -63,7 +66,8 @@ static enum lease_answer answer_of(struct consumer *c, const redisReply *r)
     return n == 1 ? LEASE_YES : LEASE_NO;
 }
 
-/* ---- answers: every NULL is followed by the link going down, which the machine is told ---------- */
+/* ---- answers: every NULL is followed by the link going down, which the machine is told ----------
+ */
 
 static void on_acquired(void *ctx, const redisReply *r)
 {
@@ -71,7 +75,8 @@ static void on_acquired(void *ctx, const redisReply *r)
 
     if (r == NULL)
         return;
-    leases_acquired(&p->consumer->leases, p->number, answer_of(p->consumer, r), consumer_clock_ms());
+    leases_acquired(&p->consumer->leases, p->number, answer_of(p->consumer, r),
+                    consumer_clock_ms());
     consumer_run_orders(p->consumer);
 }
 
@@ -104,10 +109,11 @@ static void on_heartbeat(void *ctx, const redisReply *r)
         return;
     if (reply_is_error(r))
         (void)consumer_refused(c, r);
-    if (!reply_integer(reply_at(r, 0), &rank) || !reply_integer(reply_at(r, 1), &members) || rank < 0 ||
-        members > UINT16_MAX)
+    if (!reply_integer(reply_at(r, 0), &rank) || !reply_integer(reply_at(r, 1), &members) ||
+        rank < 0 || members > UINT16_MAX)
         members = 0;
-    leases_members(&c->leases, (unsigned)rank, members < 0 ? 0 : (unsigned)members, consumer_clock_ms());
+    leases_members(&c->leases, (unsigned)rank, members < 0 ? 0 : (unsigned)members,
+                   consumer_clock_ms());
     consumer_run_orders(c);
 }
 
@@ -133,11 +139,13 @@ static void on_looked(void *ctx, const redisReply *r)
 
     if (r == NULL)
         return;
-    leases_looked(&c->leases, read_look(c, r, could, c->partitions) ? could : NULL, consumer_clock_ms());
+    leases_looked(&c->leases, read_look(c, r, could, c->partitions) ? could : NULL,
+                  consumer_clock_ms());
     consumer_run_orders(c);
 }
 
-/* ---- orders ------------------------------------------------------------------------------------- */
+/* ---- orders -------------------------------------------------------------------------------------
+ */
 
 static void look(struct consumer *c)
 {
@@ -197,7 +205,8 @@ static void run_order(struct consumer *c, const struct lease_order *o)
     }
 }
 
-/* Carrying out an order may call the worker, who may call us, which may bring new orders: those wait their turn. */
+/* Carrying out an order may call the worker, who may call us, which may bring new orders: those
+ * wait their turn. */
 void consumer_run_orders(struct consumer *c)
 {
     struct lease_order o;
@@ -221,7 +230,8 @@ bool consumer_owns(const struct consumer *c, unsigned partition)
     return leases_owns(&c->leases, partition, consumer_clock_ms());
 }
 
-/* ---- named leases ------------------------------------------------------------------------------- */
+/* ---- named leases -------------------------------------------------------------------------------
+ */
 
 static void on_named_acquired(void *ctx, const redisReply *r)
 {
@@ -260,7 +270,8 @@ static void on_named_looked(void *ctx, const redisReply *r)
 
     if (r == NULL)
         return;
-    leases_looked(&n->leases, read_look(n->consumer, r, could, 1) ? could : NULL, consumer_clock_ms());
+    leases_looked(&n->leases, read_look(n->consumer, r, could, 1) ? could : NULL,
+                  consumer_clock_ms());
     run_named_orders(n);
 }
 
@@ -303,8 +314,8 @@ static void run_named_orders(struct named_lease *n)
     n->running = false;
 }
 
-struct named_lease *consumer_lease(struct consumer *c, const char *name, void (*on_change)(void *ctx, bool held),
-                                   void *ctx)
+struct named_lease *consumer_lease(struct consumer *c, const char *name,
+                                   void (*on_change)(void *ctx, bool held), void *ctx)
 {
     static const char prefix[] = "ringback:lease:";
     struct named_lease *n = calloc(1, sizeof *n);
@@ -330,7 +341,8 @@ bool consumer_lease_held(const struct named_lease *lease)
     return leases_owns(&lease->leases, 0, consumer_clock_ms());
 }
 
-/* ---- what happens to all of them ---------------------------------------------------------------- */
+/* ---- what happens to all of them ----------------------------------------------------------------
+ */
 
 void consumer_leases_up(struct consumer *c)
 {
@@ -365,7 +377,8 @@ void consumer_leases_tick(struct consumer *c)
     }
 }
 
-/* Hands over everything and leaves the list of workers: the others need not wait for our leases to run out. */
+/* Hands over everything and leaves the list of workers: the others need not wait for our leases to
+ * run out. */
 void consumer_leases_release(struct consumer *c)
 {
     const char *argv[] = {"ZREM", WORKERS_KEY, c->worker_id};

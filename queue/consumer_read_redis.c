@@ -1,9 +1,11 @@
-/* Reads entries: first a partition's own pending ones, then new ones; carries out what cursor.c asks for.
+/* Reads entries: first a partition's own pending ones, then new ones; carries out what cursor.c
+ * asks for.
  *
- * Happy path: partition_gain -> group made sure of -> pages of pending entries (command link) -> one blocking read for
- * new entries over all partitions (reader link, so that it holds up nothing else) -> on_entries.
- * Failures: NOGROUP -> the group is created again at 0; another error -> asked again later; what arrives for a
- * partition that is not ours any more is dropped: it is pending, and its owner will read it from there. */
+ * Happy path: partition_gain -> group made sure of -> pages of pending entries (command link) ->
+ * one blocking read for new entries over all partitions (reader link, so that it holds up nothing
+ * else) -> on_entries. Failures: NOGROUP -> the group is created again at 0; another error -> asked
+ * again later; what arrives for a partition that is not ours any more is dropped: it is pending,
+ * and its owner will read it from there. */
 #include "consumer_internal_redis.h"
 
 #include <assert.h>
@@ -14,10 +16,11 @@
 enum { READ_ARGS_MAX = 10 + 2 * PARTITIONS_MAX };
 
 /* Creating a group is refused at maxmemory unless a script says that it may (Redis 7). */
-static const char script_group[] = "#!lua flags=allow-oom\n"
-                                   "local r = redis.pcall('XGROUP', 'CREATE', KEYS[1], ARGV[1], '0', 'MKSTREAM')\n"
-                                   "if r.err and not string.find(r.err, 'BUSYGROUP', 1, true) then return r end\n"
-                                   "return redis.status_reply('OK')\n";
+static const char script_group[] =
+    "#!lua flags=allow-oom\n"
+    "local r = redis.pcall('XGROUP', 'CREATE', KEYS[1], ARGV[1], '0', 'MKSTREAM')\n"
+    "if r.err and not string.find(r.err, 'BUSYGROUP', 1, true) then return r end\n"
+    "return redis.status_reply('OK')\n";
 
 static void act(struct partition *p, unsigned bits);
 
@@ -26,18 +29,20 @@ void entry_free(struct entry *e)
     free(e);
 }
 
-/* ---- entries ------------------------------------------------------------------------------------ */
+/* ---- entries ------------------------------------------------------------------------------------
+ */
 
 /* Entries of one partition out of one reply. */
 struct haul {
-    struct entry   *first, **tail;
-    unsigned        n, seen; /* to hand over; in the reply */
+    struct entry *first, **tail;
+    unsigned n, seen; /* to hand over; in the reply */
     struct entry_id last;
-    size_t          largest;
-    const char     *fault; /* the reply cannot be used */
+    size_t largest;
+    const char *fault; /* the reply cannot be used */
 };
 
-static void haul_add(struct haul *h, struct partition *p, const redisReply *item, uint32_t deliveries)
+static void haul_add(struct haul *h, struct partition *p, const redisReply *item,
+                     uint32_t deliveries)
 {
     const redisReply *fields = reply_at(item, 1), *payload = reply_field(fields, "e");
     size_t len = reply_is_text(payload) ? (size_t)payload->len : 0;
@@ -75,7 +80,8 @@ static void haul_add(struct haul *h, struct partition *p, const redisReply *item
     h->n++;
 }
 
-/* How often an entry has been delivered, this time included; from the page of XPENDING read just before. */
+/* How often an entry has been delivered, this time included; from the page of XPENDING read just
+ * before. */
 static uint32_t deliveries_of(const struct partition *p, const redisReply *item)
 {
     unsigned low = 0, high = p->n_page;
@@ -124,7 +130,8 @@ static void haul_deliver(struct haul *h, struct partition *p)
         c->options.on_entries(c->options.ctx, p->number, h->first, h->n);
 }
 
-/* ---- the group ---------------------------------------------------------------------------------- */
+/* ---- the group ----------------------------------------------------------------------------------
+ */
 
 static void on_group(void *ctx, const redisReply *r)
 {
@@ -144,7 +151,8 @@ static void group(struct partition *p)
         (void)cursor_grouped(&p->cursor, false);
 }
 
-/* ---- recovery ----------------------------------------------------------------------------------- */
+/* ---- recovery -----------------------------------------------------------------------------------
+ */
 
 static void on_counts(void *ctx, const redisReply *r)
 {
@@ -154,7 +162,8 @@ static void on_counts(void *ctx, const redisReply *r)
     for (size_t i = 0; i < reply_count(r) && p->n_page < RECOVER_COUNT_MAX; i++) {
         const redisReply *row = reply_at(r, i);
         long long n;
-        if (!reply_id(reply_at(row, 0), &p->page[p->n_page].id) || !reply_integer(reply_at(row, 3), &n))
+        if (!reply_id(reply_at(row, 0), &p->page[p->n_page].id) ||
+            !reply_integer(reply_at(row, 3), &n))
             continue;
         p->page[p->n_page++].deliveries = n > 0 && n < UINT32_MAX ? (uint32_t)n : 1;
     }
@@ -210,7 +219,8 @@ static void recover(struct partition *p)
     p->asked = p->asked > RECOVER_COUNT_MAX ? RECOVER_COUNT_MAX : p->asked;
     snprintf(count, sizeof count, "%u", p->asked);
     entry_id_text(p->cursor.last, start + 1);
-    const char *counts[] = {"XPENDING", p->events, CONSUMER_GROUP, start, "+", count, CONSUMER_NAME};
+    const char *counts[] = {"XPENDING", p->events, CONSUMER_GROUP, start,
+                            "+",        count,     CONSUMER_NAME};
     const char *read[] = {"XREADGROUP", "GROUP",   CONSUMER_GROUP, CONSUMER_NAME, "COUNT",
                           count,        "STREAMS", p->events,      start + 1};
     /* The counts first: reading increments them. */
@@ -219,7 +229,8 @@ static void recover(struct partition *p)
         (void)cursor_recover_failed(&p->cursor);
 }
 
-/* ---- new entries -------------------------------------------------------------------------------- */
+/* ---- new entries --------------------------------------------------------------------------------
+ */
 
 /* The partition whose events stream is called `key`; NULL: none of ours. */
 static struct partition *partition_by_key(struct consumer *c, const redisReply *key)
@@ -309,12 +320,14 @@ static bool plan(struct consumer *c)
 
 void consumer_read(struct consumer *c)
 {
-    const char *argv[READ_ARGS_MAX] = {"XREADGROUP", "GROUP", CONSUMER_GROUP, CONSUMER_NAME, "COUNT"};
+    const char *argv[READ_ARGS_MAX] = {"XREADGROUP", "GROUP", CONSUMER_GROUP, CONSUMER_NAME,
+                                       "COUNT"};
     char count[16], block[16];
     int argc = 5;
 
     /* `again` is also the closing timer, and while it runs after an error nothing is read. */
-    if (c->reading || !c->up || c->stop_reading || uv_is_active((uv_handle_t *)&c->again) || !plan(c))
+    if (c->reading || !c->up || c->stop_reading || uv_is_active((uv_handle_t *)&c->again) ||
+        !plan(c))
         return;
     snprintf(count, sizeof count, "%u", c->plan.count);
     snprintf(block, sizeof block, "%u", c->plan.block_ms);
@@ -352,7 +365,8 @@ void consumer_reader_up(struct consumer *c)
     (void)link_send(c->reader, on_reader_id, c, 2, argv, NULL);
 }
 
-/* Ends a long BLOCK at once. If it does not work (not blocked yet, or not allowed) the read ends by itself soon. */
+/* Ends a long BLOCK at once. If it does not work (not blocked yet, or not allowed) the read ends by
+ * itself soon. */
 void consumer_unblock(struct consumer *c)
 {
     const char *argv[] = {"CLIENT", "UNBLOCK", c->reader_id};
@@ -361,7 +375,8 @@ void consumer_unblock(struct consumer *c)
         (void)consumer_command(c, NULL, NULL, 3, argv);
 }
 
-/* ---- a partition's life ------------------------------------------------------------------------- */
+/* ---- a partition's life -------------------------------------------------------------------------
+ */
 
 /* Does what the cursor asks for. */
 static void act(struct partition *p, unsigned bits)

@@ -1,10 +1,10 @@
-/* The consumer's life: two links, the clock ticks, closing. What happens in between is in the files beside it:
- * consumer_lease_redis.c (who owns what), consumer_read_redis.c, consumer_settle_redis.c, consumer_survey_redis.c,
- * consumer_erase_redis.c.
+/* The consumer's life: two links, the clock ticks, closing. What happens in between is in the files
+ * beside it: consumer_lease_redis.c (who owns what), consumer_read_redis.c,
+ * consumer_settle_redis.c, consumer_survey_redis.c, consumer_erase_redis.c.
  *
- * Happy path: both links up -> leases -> reading ... -> close: stop reading, hand over, wait for the answers, close
- * the links. Failures: either link down -> every partition is lost; both up again -> leases are looked for at once,
- * and those that are still ours are gained again. */
+ * Happy path: both links up -> leases -> reading ... -> close: stop reading, hand over, wait for
+ * the answers, close the links. Failures: either link down -> every partition is lost; both up
+ * again -> leases are looked for at once, and those that are still ours are gained again. */
 #include "consumer_internal_redis.h"
 
 #include <assert.h>
@@ -19,7 +19,8 @@ uint64_t consumer_clock_ms(void)
 {
     struct timespec t;
 
-    /* Unlike CLOCK_MONOTONIC (uv_hrtime) it counts while the machine sleeps, too: Redis's clock goes on then. */
+    /* Unlike CLOCK_MONOTONIC (uv_hrtime) it counts while the machine sleeps, too: Redis's clock
+     * goes on then. */
     clock_gettime(CLOCK_BOOTTIME, &t);
     return (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000;
 }
@@ -52,7 +53,8 @@ bool consumer_refused(struct consumer *c, const redisReply *r)
     return true;
 }
 
-/* ---- callbacks owed from a later turn of the loop ----------------------------------------------- */
+/* ---- callbacks owed from a later turn of the loop -----------------------------------------------
+ */
 
 static void pay_owed(struct consumer *c)
 {
@@ -85,7 +87,8 @@ void consumer_owe(struct consumer *c, void (*cb)(void *ctx, bool ok), void *ctx,
         uv_timer_start(&c->soon, on_soon, 0, 0);
 }
 
-/* ---- links -------------------------------------------------------------------------------------- */
+/* ---- links --------------------------------------------------------------------------------------
+ */
 
 static void tell_state(struct consumer *c, bool up, const char *reason)
 {
@@ -118,7 +121,8 @@ static void on_link_down(void *ctx, const char *reason)
         tell_state(c, false, reason);
 }
 
-/* ---- the clock ---------------------------------------------------------------------------------- */
+/* ---- the clock ----------------------------------------------------------------------------------
+ */
 
 static void on_tick(uv_timer_t *timer)
 {
@@ -139,7 +143,8 @@ static void on_survey(uv_timer_t *timer)
     consumer_survey(timer->data);
 }
 
-/* ---- beginning ---------------------------------------------------------------------------------- */
+/* ---- beginning ----------------------------------------------------------------------------------
+ */
 
 static void consumer_free(struct consumer *c)
 {
@@ -218,7 +223,8 @@ struct consumer *consumer_new(uv_loop_t *loop, const struct consumer_options *op
     c->owed_tail = &c->owed;
     c->worker_id = strdup(options->worker_id);
     leases_init(&c->leases, c->partitions, options->lease_ms, false);
-    pacer_init(&c->pacer, options->read_count < options->window ? options->read_count : options->window);
+    pacer_init(&c->pacer,
+               options->read_count < options->window ? options->read_count : options->window);
     if (c->worker_id == NULL || !partitions_init(c) || !links_open(c)) {
         consumer_free(c);
         return NULL;
@@ -229,7 +235,8 @@ struct consumer *consumer_new(uv_loop_t *loop, const struct consumer_options *op
     return c;
 }
 
-/* ---- ending ------------------------------------------------------------------------------------- */
+/* ---- ending -------------------------------------------------------------------------------------
+ */
 
 static void stopped_later(void *ctx, bool ok)
 {
@@ -288,7 +295,8 @@ static void close_all(struct consumer *c)
     link_close(c->command, on_link_closed, c);
 }
 
-/* Read back, leases released, everything answered; or the time is up, or there is nobody to answer. */
+/* Read back, leases released, everything answered; or the time is up, or there is nobody to answer.
+ */
 void consumer_close_continue(struct consumer *c)
 {
     bool late = consumer_clock_ms() - c->close_began_ms >= CLOSE_MS_MAX;

@@ -1,9 +1,9 @@
 /* After COMMIT: live updates out, entries acknowledged, in one pipeline.
  *
  * Happy path: XADD live ... XADD live, XACK -> all answered -> cb(true).
- * Failures: XADD refused (Redis full) -> that update is dropped, its organization remembered and told to resync as
- * soon as an XADD goes through again; XACK refused -> the partition is given up and gained again, so that what is
- * still pending comes again; link lost -> cb(false). */
+ * Failures: XADD refused (Redis full) -> that update is dropped, its organization remembered and
+ * told to resync as soon as an XADD goes through again; XACK refused -> the partition is given up
+ * and gained again, so that what is still pending comes again; link lost -> cb(false). */
 #include "consumer_internal_redis.h"
 
 #include <assert.h>
@@ -21,22 +21,23 @@ struct settle;
 /* One XADD of a settle. */
 struct update_sent {
     struct settle *settle;
-    char           organization[ORGANIZATION_MAX];
+    char organization[ORGANIZATION_MAX];
 };
 
 struct settle {
     struct partition *partition;
     void (*cb)(void *ctx, bool ok);
-    void             *ctx;
-    bool              failed;
-    unsigned          waiting; /* replies */
-    unsigned          dropped;
-    unsigned          n_ids;
-    struct entry_id  *ids;
+    void *ctx;
+    bool failed, refused; /* not confirmed; because Redis did not want to */
+    unsigned waiting;     /* replies */
+    unsigned dropped;
+    unsigned n_ids;
+    struct entry_id *ids;
     struct update_sent sent[];
 };
 
-/* ---- telling to resync -------------------------------------------------------------------------- */
+/* ---- telling to resync --------------------------------------------------------------------------
+ */
 
 static void resync_add(struct resync *r, const char *organization)
 {
@@ -57,8 +58,9 @@ static void resync_add(struct resync *r, const char *organization)
 static bool send_update(struct partition *p, const struct live_update *u, link_cb cb, void *ctx)
 {
     char committed[NUMBER_MAX];
-    const char *argv[UPDATE_ARGS] = {"XADD", p->live, "*", "o", u->organization_id, "t", u->table,
-                                     "e",    u->type, "d", u->record, "c", committed};
+    const char *argv[UPDATE_ARGS] = {"XADD",    p->live,  "*",      "o",     u->organization_id,
+                                     "t",       u->table, "e",      u->type, "d",
+                                     u->record, "c",      committed};
     size_t len[UPDATE_ARGS];
 
     snprintf(committed, sizeof committed, "%" PRId64, u->committed_us);
@@ -71,8 +73,8 @@ static bool send_update(struct partition *p, const struct live_update *u, link_c
 /* RESYNC entries under way; what is refused goes back. */
 struct resync_sent {
     struct partition *partition;
-    struct resync     told;
-    unsigned          waiting, next; /* replies come in the order of sending */
+    struct resync told;
+    unsigned waiting, next; /* replies come in the order of sending */
 };
 
 static const char *resync_whom(const struct resync *r, unsigned i)
@@ -123,22 +125,23 @@ void partition_resync(struct partition *p)
 /* We are closing and shall not be there when Redis has room again. */
 void partition_resync_last_chance(struct partition *p)
 {
-    static const char script[] =
-        "#!lua flags=allow-oom\n"
-        "return redis.call('XADD', KEYS[1], '*', 'o', '*', 't', '*', 'e', 'RESYNC', 'd', '{}', 'c', '0')\n";
+    static const char script[] = "#!lua flags=allow-oom\n"
+                                 "return redis.call('XADD', KEYS[1], '*', 'o', '*', 't', '*', 'e', "
+                                 "'RESYNC', 'd', '{}', 'c', '0')\n";
     const char *argv[] = {"EVAL", script, "1", p->live};
 
     if (p->resync.all || p->resync.n > 0 || p->resync.busy)
         (void)consumer_command(p->consumer, NULL, NULL, 4, argv);
 }
 
-/* ---- settling ----------------------------------------------------------------------------------- */
+/* ---- settling -----------------------------------------------------------------------------------
+ */
 
 static void settle_finish(struct settle *s, bool later)
 {
     struct partition *p = s->partition;
     struct consumer *c = p->consumer;
-    bool ok = !s->failed, give_up = s->failed && s->n_ids > 0 && c->up;
+    bool ok = !s->failed, give_up = s->refused && s->n_ids > 0;
 
     if (ok)
         partition_settled(p, s->ids, s->n_ids);
@@ -181,10 +184,11 @@ static void on_acknowledged(void *ctx, const redisReply *r)
 {
     struct settle *s = ctx;
 
-    if (r == NULL || reply_is_error(r))
-        s->failed = true;
-    if (reply_is_error(r))
+    s->failed = s->failed || r == NULL || reply_is_error(r);
+    if (reply_is_error(r)) {
+        s->refused = true;
         (void)consumer_refused(s->partition->consumer, r);
+    }
     settle_answered(s);
 }
 
@@ -202,8 +206,8 @@ static bool send_ack(struct settle *s, unsigned from, unsigned n)
     return link_send(s->partition->consumer->command, on_acknowledged, s, (int)(3 + n), argv, NULL);
 }
 
-static struct settle *settle_new(struct partition *p, const struct live_update *updates, unsigned n_updates,
-                                 const struct entry_id *ids, unsigned n_ids)
+static struct settle *settle_new(struct partition *p, const struct live_update *updates,
+                                 unsigned n_updates, const struct entry_id *ids, unsigned n_ids)
 {
     struct settle *s;
 
@@ -221,8 +225,9 @@ static struct settle *settle_new(struct partition *p, const struct live_update *
     return s;
 }
 
-void consumer_settle(struct consumer *c, unsigned partition, const struct live_update *updates, unsigned n_updates,
-                     const struct entry_id *ids, unsigned n_ids, void (*cb)(void *ctx, bool ok), void *ctx)
+void consumer_settle(struct consumer *c, unsigned partition, const struct live_update *updates,
+                     unsigned n_updates, const struct entry_id *ids, unsigned n_ids,
+                     void (*cb)(void *ctx, bool ok), void *ctx)
 {
     struct partition *p = &c->parts[partition];
     struct settle *s = NULL;
@@ -247,7 +252,7 @@ void consumer_settle(struct consumer *c, unsigned partition, const struct live_u
         sent = send_ack(s, i, n_ids - i < ACK_IDS_MAX ? n_ids - i : ACK_IDS_MAX);
         s->waiting += sent;
     }
-    s->failed = !sent;
+    s->failed = s->refused = !sent; /* nothing has been answered yet */
     if (--s->waiting == 0)
         settle_finish(s, true);
 }

@@ -1,8 +1,9 @@
-/* Every two seconds: how far behind is each partition, is anything pending that nobody holds, and, now and then, what
- * may be trimmed.
+/* Every two seconds: how far behind is each partition, is anything pending that nobody holds, and,
+ * now and then, what may be trimmed.
  *
- * Happy path: TIME, then per partition XINFO GROUPS, XPENDING (its short form: no walk through the list) -> stats;
- * XTRIM MINID of both streams. Failures: group gone -> created again; anything else: the next survey. */
+ * Happy path: TIME, then per partition XINFO GROUPS, XPENDING (its short form: no walk through the
+ * list) -> stats; XTRIM MINID of both streams. Failures: group gone -> created again; anything
+ * else: the next survey. */
 #include "consumer_internal_redis.h"
 
 #include <stdio.h>
@@ -62,8 +63,9 @@ static void find_oldest(struct partition *p)
     (void)consumer_command(p->consumer, on_next, p, 6, argv);
 }
 
-/* A read of an owner before us may have been carried out late (its command hung in a network), after we had read the
- * pending list: such an entry is pending, but nobody holds it. Seen twice in a row it is no coincidence. */
+/* A read of an owner before us may have been carried out late (its command hung in a network),
+ * after we had read the pending list: such an entry is pending, but nobody holds it. Seen twice in
+ * a row it is no coincidence. */
 static void look_for_astray(struct partition *p)
 {
     struct entry_id oldest = p->facts.oldest_pending;
@@ -166,7 +168,8 @@ void consumer_survey(struct consumer *c)
 
 void consumer_stats(const struct consumer *c, struct consumer_stats *out)
 {
-    *out = (struct consumer_stats){.owned = leases_owned(&c->leases), .vanished_total = c->vanished};
+    *out =
+        (struct consumer_stats){.owned = leases_owned(&c->leases), .vanished_total = c->vanished};
     for (unsigned i = 0; i < c->partitions; i++) {
         const struct partition *p = &c->parts[i];
         if (p->cursor.state == CURSOR_OFF)

@@ -182,9 +182,9 @@ void pacer_saw(struct pacer *p, unsigned asked, unsigned n, size_t largest)
         p->count /= 2;
 }
 
-/* One COUNT serves all partitions of a read, and nobody may get more than it has room for. Who has less room than
- * COUNT is left out; every other read is made small enough for everybody instead, or a partition whose window is
- * nearly filled by entries that wait long would starve. */
+/* One COUNT serves all partitions of a read, and nobody may get more than it has room for. Who has
+ * less room than COUNT is left out; every other read is made small enough for everybody instead, or
+ * a partition whose window is nearly filled by entries that wait long would starve. */
 static unsigned common_count(unsigned count, unsigned least_room, unsigned most_room, unsigned turn)
 {
     if (least_room < count && turn % 2 == 1)
@@ -192,8 +192,9 @@ static unsigned common_count(unsigned count, unsigned least_room, unsigned most_
     return count < most_room ? count : most_room;
 }
 
-bool read_plan_make(struct read_plan *out, const struct cursor *const *cursors, const bool *included,
-                    unsigned partitions, const struct pacer *pacer, unsigned turn)
+bool read_plan_make(struct read_plan *out, const struct cursor *const *cursors,
+                    const bool *included, unsigned partitions, const struct pacer *pacer,
+                    unsigned turn)
 {
     unsigned owned = 0, reading = 0, least = UINT_MAX, most = 0;
 

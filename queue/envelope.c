@@ -6,8 +6,9 @@
  *   h digest (8 bytes)   x headers (map of texts)
  *   c codec of the body: 0 as it is, 1 zstd   b body (bytes)
  *
- * The decoder trusts nothing: msgpack-c would allocate whatever a forged array header promises, so the bytes are
- * walked first (is_sane), and only a tree that fits them, is shallow and has few nodes is unpacked. */
+ * The decoder trusts nothing: msgpack-c would allocate whatever a forged array header promises, so
+ * the bytes are walked first (is_sane), and only a tree that fits them, is shallow and has few
+ * nodes is unpacked. */
 #include "envelope.h"
 
 #include <assert.h>
@@ -30,23 +31,24 @@ enum {
 };
 
 static const struct {
-    char   key;
+    char key;
     size_t offset;
 } texts[] = {
-    {'s', offsetof(struct envelope, source)},   {'t', offsetof(struct envelope, topic)},
-    {'k', offsetof(struct envelope, key)},      {'i', offsetof(struct envelope, event_id)},
+    {'s', offsetof(struct envelope, source)},      {'t', offsetof(struct envelope, topic)},
+    {'k', offsetof(struct envelope, key)},         {'i', offsetof(struct envelope, event_id)},
     {'d', offsetof(struct envelope, delivery_id)},
 };
 
 enum { TEXTS = sizeof texts / sizeof texts[0] };
 
-/* ---- encoding ----------------------------------------------------------------------------------- */
+/* ---- encoding -----------------------------------------------------------------------------------
+ */
 
 struct envelope_encoder {
     msgpack_sbuffer out;
-    ZSTD_CCtx      *zstd;
-    char           *frame; /* compressed body */
-    size_t          frame_size;
+    ZSTD_CCtx *zstd;
+    char *frame; /* compressed body */
+    size_t frame_size;
 };
 
 struct envelope_encoder *envelope_encoder_new(void)
@@ -143,7 +145,8 @@ static int pack_headers(msgpack_packer *pk, const struct envelope *in)
 
 const void *envelope_encode(struct envelope_encoder *e, const struct envelope *in, size_t *len)
 {
-    size_t pairs = 6 + (in->triggered_us != EVENT_NO_TIME), packed = compress(e, in->body, in->body_len);
+    size_t pairs = 6 + (in->triggered_us != EVENT_NO_TIME),
+           packed = compress(e, in->body, in->body_len);
     msgpack_packer pk;
     int failed;
 
@@ -161,15 +164,18 @@ const void *envelope_encode(struct envelope_encoder *e, const struct envelope *i
     failed |= pack_bytes(&pk, 'h', in->digest, sizeof in->digest);
     failed |= pack_headers(&pk, in);
     failed |= pack_number(&pk, 'c', packed > 0 ? CODEC_ZSTD : CODEC_RAW);
-    failed |= packed > 0 ? pack_bytes(&pk, 'b', e->frame, packed) : pack_bytes(&pk, 'b', in->body, in->body_len);
+    failed |= packed > 0 ? pack_bytes(&pk, 'b', e->frame, packed)
+                         : pack_bytes(&pk, 'b', in->body, in->body_len);
     *len = e->out.size;
     return failed == 0 ? e->out.data : NULL;
 }
 
-/* ---- decoding ----------------------------------------------------------------------------------- */
+/* ---- decoding -----------------------------------------------------------------------------------
+ */
 
-/* What a first byte announces: how many bytes of length follow it, a fixed number of payload bytes, and whether the
- * length counts bytes, elements or pairs. From the msgpack specification, "Overview of formats". */
+/* What a first byte announces: how many bytes of length follow it, a fixed number of payload bytes,
+ * and whether the length counts bytes, elements or pairs. From the msgpack specification, "Overview
+ * of formats". */
 struct form {
     unsigned char length_bytes, fixed;
     unsigned char children; /* 0: payload bytes, 1: array elements, 2: map pairs */
@@ -177,19 +183,47 @@ struct form {
 
 static const struct form forms[0x20] = {
     /* c0 nil, c1 never used (msgpack-c refuses it), c2 false, c3 true */
-    {0, 0, 0}, {0, 0, 0}, {0, 0, 0}, {0, 0, 0},
+    {0, 0, 0},
+    {0, 0, 0},
+    {0, 0, 0},
+    {0, 0, 0},
     /* c4 bin 8, 16, 32; c7 ext 8, 16, 32 (one byte of type) */
-    {1, 0, 0}, {2, 0, 0}, {4, 0, 0}, {1, 1, 0}, {2, 1, 0}, {4, 1, 0},
+    {1, 0, 0},
+    {2, 0, 0},
+    {4, 0, 0},
+    {1, 1, 0},
+    {2, 1, 0},
+    {4, 1, 0},
     /* ca float 32, 64; cc uint 8, 16, 32, 64; d0 int 8, 16, 32, 64 */
-    {0, 4, 0}, {0, 8, 0}, {0, 1, 0}, {0, 2, 0}, {0, 4, 0}, {0, 8, 0}, {0, 1, 0}, {0, 2, 0}, {0, 4, 0}, {0, 8, 0},
+    {0, 4, 0},
+    {0, 8, 0},
+    {0, 1, 0},
+    {0, 2, 0},
+    {0, 4, 0},
+    {0, 8, 0},
+    {0, 1, 0},
+    {0, 2, 0},
+    {0, 4, 0},
+    {0, 8, 0},
     /* d4 fixext 1, 2, 4, 8, 16 */
-    {0, 2, 0}, {0, 3, 0}, {0, 5, 0}, {0, 9, 0}, {0, 17, 0},
+    {0, 2, 0},
+    {0, 3, 0},
+    {0, 5, 0},
+    {0, 9, 0},
+    {0, 17, 0},
     /* d9 str 8, 16, 32; dc array 16, 32; de map 16, 32 */
-    {1, 0, 0}, {2, 0, 0}, {4, 0, 0}, {2, 0, 1}, {4, 0, 1}, {2, 0, 2}, {4, 0, 2},
+    {1, 0, 0},
+    {2, 0, 0},
+    {4, 0, 0},
+    {2, 0, 1},
+    {4, 0, 1},
+    {2, 0, 2},
+    {4, 0, 2},
 };
 
 /* Reads one object's head at *p: payload bytes to skip, and objects inside. False: truncated. */
-static bool read_head(const unsigned char **p, const unsigned char *end, size_t *skip, size_t *inside)
+static bool read_head(const unsigned char **p, const unsigned char *end, size_t *skip,
+                      size_t *inside)
 {
     unsigned char first;
     size_t n = 0;
@@ -241,8 +275,8 @@ static bool is_sane(const unsigned char *p, const unsigned char *end)
     }
 }
 
-/* The version, from the first pair; 0: not an envelope. Looked at before anything else, because a newer envelope may
- * break every rule below. */
+/* The version, from the first pair; 0: not an envelope. Looked at before anything else, because a
+ * newer envelope may break every rule below. */
 static uint64_t peek_version(const unsigned char *p, size_t len)
 {
     const unsigned char *end = p + len, *key;
@@ -263,18 +297,19 @@ static uint64_t peek_version(const unsigned char *p, size_t len)
     first = *p;
     if (first < 0x80)
         return first;
-    if (first < 0xcc || first > 0xcf || !read_head(&p, end, &skip, &inside) || skip > (size_t)(end - p))
+    if (first < 0xcc || first > 0xcf || !read_head(&p, end, &skip, &inside) ||
+        skip > (size_t)(end - p))
         return 0; /* no unsigned integer */
     for (; skip > 0; skip--)
         n = n << 8 | *p++;
     return n;
 }
 
-/* Kept between calls: making them costs more than using them. One loop per process, no threads (architecture.md 1),
- * and they live as long as the process. */
+/* Kept between calls: making them costs more than using them. One loop per process, no threads
+ * (architecture.md 1), and they live as long as the process. */
 static struct {
     msgpack_zone *zone;
-    ZSTD_DCtx    *zstd;
+    ZSTD_DCtx *zstd;
 } tools;
 
 static bool tools_ready(void)
@@ -324,11 +359,12 @@ static const char *read_headers(const msgpack_object *o, struct envelope *out)
 
 struct body {
     struct text bytes;
-    int64_t     codec;
-    bool        digest;
+    int64_t codec;
+    bool digest;
 };
 
-static const char *read_pair(char key, const msgpack_object *o, struct envelope *out, struct body *body)
+static const char *read_pair(char key, const msgpack_object *o, struct envelope *out,
+                             struct body *body)
 {
     for (size_t i = 0; i < TEXTS; i++)
         if (texts[i].key == key)
@@ -378,8 +414,10 @@ static const char *read_map(const msgpack_object *root, struct envelope *out, st
     return NULL;
 }
 
-/* The body behind padding: in place if the envelope goes on long enough behind it, else in the arena. */
-static const char *raw_body(struct envelope *out, struct text body, const char *end, struct arena *arena)
+/* The body behind padding: in place if the envelope goes on long enough behind it, else in the
+ * arena. */
+static const char *raw_body(struct envelope *out, struct text body, const char *end,
+                            struct arena *arena)
 {
     char *copy;
 
@@ -393,7 +431,8 @@ static const char *raw_body(struct envelope *out, struct text body, const char *
     return NULL;
 }
 
-static const char *inflate(struct envelope *out, struct text body, size_t body_max, struct arena *arena)
+static const char *inflate(struct envelope *out, struct text body, size_t body_max,
+                           struct arena *arena)
 {
     unsigned long long size = ZSTD_getFrameContentSize(body.p, body.n);
     char *plain;
@@ -414,7 +453,8 @@ static const char *inflate(struct envelope *out, struct text body, size_t body_m
     return NULL;
 }
 
-static const char *decode(struct envelope *out, const char *bytes, size_t len, size_t body_max, struct arena *arena)
+static const char *decode(struct envelope *out, const char *bytes, size_t len, size_t body_max,
+                          struct arena *arena)
 {
     struct body body = {.codec = CODEC_RAW};
     msgpack_object root;
@@ -451,6 +491,7 @@ enum envelope_result envelope_decode(struct envelope *out, const void *bytes, si
         *reason = "envelope: written by a newer version";
         return ENVELOPE_NEWER;
     }
-    *reason = version == 0 ? "envelope: no version in front" : decode(out, bytes, len, body_max, arena);
+    *reason =
+        version == 0 ? "envelope: no version in front" : decode(out, bytes, len, body_max, arena);
     return *reason == NULL ? ENVELOPE_OK : ENVELOPE_CORRUPT;
 }

@@ -17,18 +17,19 @@ struct envelope_header {
 };
 
 struct envelope {
-    struct text source;       /* "shopify" or a voice provider's name */
-    struct text topic;        /* "orders/create" */
-    struct text key;          /* routing key: shop domain in lower case, or the external call id */
-    struct text event_id;     /* X-Shopify-Event-Id, may be absent */
-    struct text delivery_id;  /* X-Shopify-Webhook-Id, may be absent */
-    int64_t     triggered_us; /* INT64_MIN: absent */
-    int64_t     received_us;
-    uint8_t     digest[8];    /* first 8 bytes of SHA-256(body) */
-    struct envelope_header headers[ENVELOPE_HEADERS_MAX]; /* what else a handler or a dead letter wants */
-    unsigned    n_headers;
-    const char *body;         /* raw request body */
-    size_t      body_len;
+    struct text source;      /* "shopify" or a voice provider's name */
+    struct text topic;       /* "orders/create" */
+    struct text key;         /* routing key: shop domain in lower case, or the external call id */
+    struct text event_id;    /* X-Shopify-Event-Id, may be absent */
+    struct text delivery_id; /* X-Shopify-Webhook-Id, may be absent */
+    int64_t triggered_us;    /* INT64_MIN: absent */
+    int64_t received_us;
+    uint8_t digest[8]; /* first 8 bytes of SHA-256(body) */
+    struct envelope_header
+        headers[ENVELOPE_HEADERS_MAX]; /* what else a handler or a dead letter wants */
+    unsigned n_headers;
+    const char *body; /* raw request body */
+    size_t body_len;
 };
 
 enum envelope_result {
@@ -41,7 +42,7 @@ enum envelope_result {
  * Compresses the body when that makes it smaller (codec is marked inside). */
 struct envelope_encoder;
 struct envelope_encoder *envelope_encoder_new(void);
-void        envelope_encoder_free(struct envelope_encoder *e);
+void envelope_encoder_free(struct envelope_encoder *e);
 const void *envelope_encode(struct envelope_encoder *e, const struct envelope *in, size_t *len);
 
 /* Texts and body point into `bytes` or `arena`; the body has EVENT_BODY_PADDING readable bytes behind it.

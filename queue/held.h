@@ -1,5 +1,6 @@
-/* The ids that a partition's worker holds: handed over, not yet acknowledged. A sorted array of fixed capacity.
- * Needed to bound what is held, and to notice a pending entry that nobody holds. Pure. */
+/* The ids that a partition's worker holds: handed over, not yet acknowledged. A sorted array of
+ * fixed capacity. Needed to bound what is held, and to notice a pending entry that nobody holds.
+ * Pure. */
 #ifndef QUEUE_HELD_H
 #define QUEUE_HELD_H
 
@@ -7,8 +8,8 @@
 
 struct held {
     struct entry_id *id; /* ascending */
-    bool            *gone;
-    unsigned         n, capacity;
+    bool *gone;
+    unsigned n, capacity;
 };
 
 /* False when out of memory. */

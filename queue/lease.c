@@ -103,7 +103,8 @@ static void release(struct leases *t, unsigned p, const char *reason)
     order(t, LEASE_DO_RELEASE, p, NULL);
 }
 
-/* The i-th partition of our preference: workers begin at different places, so that they rarely ask for the same. */
+/* The i-th partition of our preference: workers begin at different places, so that they rarely ask
+ * for the same. */
 static unsigned preferred(const struct leases *t, unsigned i)
 {
     unsigned start = t->members == 0 ? 0 : t->rank * t->partitions / t->members;
@@ -232,12 +233,10 @@ void leases_acquired(struct leases *t, unsigned p, enum lease_answer answer, uin
     assert(p < t->partitions);
     if (l->state != LEASE_ASKING)
         return; /* the link went down in between: the next look finds the lease ours */
-    if (answer != LEASE_YES) {
-        move(l, LEASE_FREE);
-    } else if (t->stopping) {
+    if (answer == LEASE_YES && t->stopping) {
         release(t, p, NULL);
-    } else if (now >= l->sent_ms + t->lease_ms - t->margin_ms) {
-        move(l, LEASE_FREE); /* the answer took a whole lease */
+    } else if (answer != LEASE_YES || now >= l->sent_ms + t->lease_ms - t->margin_ms) {
+        move(l, LEASE_FREE); /* not granted, or the answer took a whole lease */
     } else {
         move(l, LEASE_HELD);
         l->renewed_ms = l->sent_ms;

@@ -1,17 +1,18 @@
-/* Who owns which partition: leases in Redis, shared evenly among the live workers. Pure: time and Redis's answers are
- * inputs, orders are outputs; consumer_lease_redis.c carries them out.
+/* Who owns which partition: leases in Redis, shared evenly among the live workers. Pure: time and
+ * Redis's answers are inputs, orders are outputs; consumer_lease_redis.c carries them out.
  *
  *          look: free        granted                  more than our share, or stopping
  *   FREE ─────────────► ASKING ─────────► HELD ─────────────────────────────► DRAINING
- *    ▲  ▲                  │ refused       │ lost: run out, taken, link down       │ drained, or too slow
- *    │  └──────────────────┴───────────────┤◄──────────────────────────────────────┤
- *    │                                     │ closing                               ▼
- *    └──────────── answered ─────────────────────────────────────────────────► RELEASING
+ *    ▲  ▲                  │ refused       │ lost: run out, taken, link down       │ drained, or
+ * too slow │  └──────────────────┴───────────────┤◄──────────────────────────────────────┤ │ │
+ * closing                               ▼ └──────────── answered
+ * ─────────────────────────────────────────────────► RELEASING
  *
- * Share: floor(P / n), one more for the first P mod n workers in the order of their ids: the shares add up to P.
+ * Share: floor(P / n), one more for the first P mod n workers in the order of their ids: the shares
+ * add up to P.
  *
- * Safety: a lease counts from the moment its command was SENT, less a margin; Redis counts from the moment it ran,
- * which is later. So what we believe to own, Redis gives to nobody else.
+ * Safety: a lease counts from the moment its command was SENT, less a margin; Redis counts from the
+ * moment it ran, which is later. So what we believe to own, Redis gives to nobody else.
  *
  * A named lease is the same machine with one partition and no members. */
 #ifndef QUEUE_LEASE_H
@@ -22,7 +23,14 @@
 
 #include "partition.h"
 
-enum lease_state { LEASE_FREE, LEASE_ASKING, LEASE_HELD, LEASE_DRAINING, LEASE_RELEASING, LEASE_N_STATES };
+enum lease_state {
+    LEASE_FREE,
+    LEASE_ASKING,
+    LEASE_HELD,
+    LEASE_DRAINING,
+    LEASE_RELEASING,
+    LEASE_N_STATES
+};
 
 enum lease_answer {
     LEASE_YES,
@@ -31,7 +39,8 @@ enum lease_answer {
 };
 
 enum lease_order_kind {
-    /* Commands for Redis; each is answered by the function named, unless the link goes down first. */
+    /* Commands for Redis; each is answered by the function named, unless the link goes down first.
+     */
     LEASE_DO_HEARTBEAT, /* register, and count the live workers -> leases_members() */
     LEASE_DO_LOOK,      /* which leases could be ours? -> leases_looked() */
     LEASE_DO_ACQUIRE,   /* take it if it is nobody's or ours already -> leases_acquired() */
@@ -45,17 +54,17 @@ enum lease_order_kind {
 
 struct lease_order {
     enum lease_order_kind kind;
-    unsigned              partition;
-    const char           *reason;
+    unsigned partition;
+    const char *reason;
 };
 
 struct lease {
     enum lease_state state;
-    bool             renewing;
-    uint64_t         sent_ms;       /* when the acquire or renewal under way was sent */
-    uint64_t         renewed_ms;    /* when the last successful one was sent */
-    uint64_t         drain_ms;      /* when draining began */
-    uint64_t         not_before_ms; /* do not ask again before */
+    bool renewing;
+    uint64_t sent_ms;       /* when the acquire or renewal under way was sent */
+    uint64_t renewed_ms;    /* when the last successful one was sent */
+    uint64_t drain_ms;      /* when draining began */
+    uint64_t not_before_ms; /* do not ask again before */
 };
 
 /* At most: lost and released, or drained, per partition and input, and inputs never pile up. */
@@ -66,16 +75,17 @@ struct leases {
     uint64_t lease_ms;  /* PX of the keys */
     uint64_t margin_ms; /* our lease ends so much earlier than Redis's */
     uint64_t renew_ms;
-    uint64_t tick_ms;   /* call leases_tick() so often */
-    bool     named;     /* no members: the one lease is wanted always */
-    bool     up, looking, counting, stopping;
+    uint64_t tick_ms; /* call leases_tick() so often */
+    bool named;       /* no members: the one lease is wanted always */
+    bool up, looking, counting, stopping;
     unsigned share, rank, members; /* members 0: not yet known */
     struct lease lease[PARTITIONS_MAX];
     struct lease_order order[LEASE_ORDERS_MAX];
     unsigned first, n_orders;
 };
 
-/* `now` is everywhere a fresh monotonic clock in milliseconds that also counts while the process is stopped. */
+/* `now` is everywhere a fresh monotonic clock in milliseconds that also counts while the process is
+ * stopped. */
 void leases_init(struct leases *t, unsigned partitions, uint64_t lease_ms, bool named);
 
 void leases_up(struct leases *t, uint64_t now);

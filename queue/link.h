@@ -19,12 +19,13 @@ struct link;
 typedef void (*link_cb)(void *ctx, const struct redisReply *reply);
 
 struct link_options {
-    const char *url;         /* redis://[user:password@]host[:port][/db] or unix:///path/redis.sock */
+    const char *url; /* redis://[user:password@]host[:port][/db] or unix:///path/redis.sock */
     const char *client_name; /* CLIENT SETNAME */
-    uint64_t    reply_timeout_ms; /* oldest outstanding command older than this: the connection is cut; 0: never */
+    uint64_t
+        reply_timeout_ms; /* oldest outstanding command older than this: the connection is cut; 0: never */
     void (*on_up)(void *ctx);
     void (*on_down)(void *ctx, const char *reason); /* also after each failed attempt to connect */
-    void       *ctx;
+    void *ctx;
 };
 
 /* True if the URL can be used; otherwise *why is a sentence. */
@@ -38,7 +39,8 @@ bool link_is_up(const struct link *l);
 size_t link_outstanding(const struct link *l);
 
 /* False when the link is down (nothing will be called). argv is copied before returning. cb may be NULL. */
-bool link_send(struct link *l, link_cb cb, void *ctx, int argc, const char *const *argv, const size_t *len);
+bool link_send(struct link *l, link_cb cb, void *ctx, int argc, const char *const *argv,
+               const size_t *len);
 
 /* Cuts the connection and connects again, resolving the name afresh: for a server that answers, but cannot serve us
  * (READONLY, LOADING ...). Outstanding callbacks get NULL, then on_down(reason). Nothing happens unless the link is up. */

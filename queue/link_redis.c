@@ -5,14 +5,15 @@
  *      ▲               │                 │              │           │        any ──close──► CLOSING
  *      └──── failed, refused, lost, overdue ────────────┴───────────┘
  *
- * Happy path: the handshake is a table of commands; every command is queued in `request` in the order of sending,
- * replies come in the same order. Output is written once per turn of the loop (`flush`).
- * Failures: whoever notices first (hiredis, the deadline, a refused handshake) calls go_down(): outstanding requests
- * get NULL, on_down() tells why, the timer brings the next attempt.
+ * Happy path: the handshake is a table of commands; every command is queued in `request` in the
+ * order of sending, replies come in the same order. Output is written once per turn of the loop
+ * (`flush`). Failures: whoever notices first (hiredis, the deadline, a refused handshake) calls
+ * go_down(): outstanding requests get NULL, on_down() tells why, the timer brings the next attempt.
  *
- * Traps of hiredis 0.14: its libuv adapter swallows poll errors; it resolves names synchronously; it frees the context
- * itself on errors and calls outstanding callbacks with NULL then. So: our own hooks, uv_getaddrinfo, and `wire`,
- * which outlives the context and knows whether it still belongs to the link. */
+ * Traps of hiredis 0.14: its libuv adapter swallows poll errors; it resolves names synchronously;
+ * it frees the context itself on errors and calls outstanding callbacks with NULL then. So: our own
+ * hooks, uv_getaddrinfo, and `wire`, which outlives the context and knows whether it still belongs
+ * to the link. */
 #include "link.h"
 
 #include <assert.h>
@@ -39,7 +40,15 @@ enum {
     HELLO_ARGS_MAX = 3
 };
 
-enum link_state { LINK_WAITING, LINK_RESOLVING, LINK_CONNECTING, LINK_HELLO, LINK_UP, LINK_CLOSING, LINK_N_STATES };
+enum link_state {
+    LINK_WAITING,
+    LINK_RESOLVING,
+    LINK_CONNECTING,
+    LINK_HELLO,
+    LINK_UP,
+    LINK_CLOSING,
+    LINK_N_STATES
+};
 
 #define TO(s) (1u << (s))
 
@@ -53,37 +62,38 @@ static const unsigned allowed[LINK_N_STATES] = {
 };
 
 struct request {
-    link_cb  cb;
-    void    *ctx;
+    link_cb cb;
+    void *ctx;
     uint64_t sent_ms;
 };
 
-/* One attempt to connect: the socket's poll handle and hiredis's context. Freed when the handle is closed. */
+/* One attempt to connect: the socket's poll handle and hiredis's context. Freed when the handle is
+ * closed. */
 struct wire {
-    uv_poll_t          poll;
+    uv_poll_t poll;
     redisAsyncContext *ac; /* NULL once hiredis is done with it */
-    struct link       *link;
-    int                want; /* what hiredis waits for */
+    struct link *link;
+    int want; /* what hiredis waits for */
 };
 
 struct link {
-    uv_loop_t          *loop;
+    uv_loop_t *loop;
     struct link_options options; /* url: not kept */
-    char               *client_name;
-    struct link_url     url;
-    enum link_state     state;
-    struct wire        *wire; /* the one in use; older ones may still be closing */
-    uv_timer_t          timer;
-    uv_prepare_t        flush;
-    uv_getaddrinfo_t    resolve;
-    bool                overdue; /* the deadline has passed, one more chance to read is given */
-    unsigned            attempt;
-    unsigned            hello_step;
-    uint64_t            up_ms;
-    uint32_t            random;
-    struct request     *request; /* ring; [first, last) are outstanding */
-    size_t              capacity, first, last;
-    unsigned            open_handles;
+    char *client_name;
+    struct link_url url;
+    enum link_state state;
+    struct wire *wire; /* the one in use; older ones may still be closing */
+    uv_timer_t timer;
+    uv_prepare_t flush;
+    uv_getaddrinfo_t resolve;
+    bool overdue; /* the deadline has passed, one more chance to read is given */
+    unsigned attempt;
+    unsigned hello_step;
+    uint64_t up_ms;
+    uint32_t random;
+    struct request *request; /* ring; [first, last) are outstanding */
+    size_t capacity, first, last;
+    unsigned open_handles;
     void (*on_closed)(void *ctx);
     void *closed_ctx;
 };
@@ -98,7 +108,8 @@ static void move(struct link *l, enum link_state next)
     l->state = next;
 }
 
-/* ---- requests: a ring and two counters that only grow ------------------------------------------ */
+/* ---- requests: a ring and two counters that only grow ------------------------------------------
+ */
 
 static bool requests_grow(struct link *l)
 {
@@ -107,7 +118,8 @@ static bool requests_grow(struct link *l)
 
     if (bigger == NULL)
         return false;
-    for (size_t i = l->first; i < l->last; i++)
+    assert(l->capacity > 0 || l->first == l->last);
+    for (size_t i = l->first; l->capacity > 0 && i < l->last; i++)
         bigger[i % capacity] = l->request[i % l->capacity];
     free(l->request);
     l->request = bigger;
@@ -136,10 +148,11 @@ static void handle_gone(struct link *l)
     free(l);
 }
 
-/* ---- down and up again ------------------------------------------------------------------------- */
+/* ---- down and up again -------------------------------------------------------------------------
+ */
 
-/* hiredis may be calling us right now: then the context is freed when we return to it, and whatever it still says
- * about this wire is ignored. */
+/* hiredis may be calling us right now: then the context is freed when we return to it, and whatever
+ * it still says about this wire is ignored. */
 static void cut_wire(struct link *l)
 {
     struct wire *w = l->wire;
@@ -175,7 +188,8 @@ void link_reconnect(struct link *l, const char *reason)
         go_down(l, reason);
 }
 
-/* ---- our adapter between hiredis and uv --------------------------------------------------------- */
+/* ---- our adapter between hiredis and uv ---------------------------------------------------------
+ */
 
 static void on_poll(uv_poll_t *poll, int status, int events)
 {
@@ -232,8 +246,8 @@ static void on_flush(uv_prepare_t *flush)
     }
 }
 
-/* Commands queued during one turn of the loop leave in one write, just before the loop waits again. Until the
- * connection stands, writability is what tells so, and must be polled for. */
+/* Commands queued during one turn of the loop leave in one write, just before the loop waits again.
+ * Until the connection stands, writability is what tells so, and must be polled for. */
 static void hook_add_write(void *data)
 {
     struct wire *w = data;
@@ -264,7 +278,8 @@ static void hook_cleanup(void *data)
 {
     struct wire *w = data;
     struct link *l = w->link;
-    const char *reason = w->ac->errstr != NULL && w->ac->errstr[0] != '\0' ? w->ac->errstr : "connection lost";
+    const char *reason =
+        w->ac->errstr != NULL && w->ac->errstr[0] != '\0' ? w->ac->errstr : "connection lost";
 
     w->ac->ev.cleanup = NULL;
     w->ac = NULL;
@@ -281,7 +296,8 @@ static void on_connected(const redisAsyncContext *ac, int status)
     if (status != REDIS_OK || w->link->wire != w)
         return; /* a failed one is reported by hook_cleanup */
     if (!w->link->url.is_unix) {
-        /* Best effort: the deadline of replies is what counts, this only finds dead idle connections. */
+        /* Best effort: the deadline of replies is what counts, this only finds dead idle
+         * connections. */
         (void)setsockopt(ac->c.fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof on);
         (void)setsockopt(ac->c.fd, IPPROTO_TCP, TCP_KEEPIDLE, &idle_s, sizeof idle_s);
     }
@@ -315,7 +331,8 @@ static bool wire_attach(struct link *l, redisAsyncContext *ac)
     return true;
 }
 
-/* ---- connecting --------------------------------------------------------------------------------- */
+/* ---- connecting ---------------------------------------------------------------------------------
+ */
 
 /* `ip` is numeric, so hiredis has nothing to resolve. */
 static void dial(struct link *l, const char *ip)
@@ -325,7 +342,8 @@ static void dial(struct link *l, const char *ip)
 
     move(l, LINK_CONNECTING);
     uv_timer_start(&l->timer, on_timer, CONNECT_MS_MAX, 0);
-    ac = l->url.is_unix ? redisAsyncConnectUnix(l->url.path) : redisAsyncConnect(ip, (int)l->url.port);
+    ac = l->url.is_unix ? redisAsyncConnectUnix(l->url.path)
+                        : redisAsyncConnect(ip, (int)l->url.port);
     if (ac != NULL && ac->err == 0 && wire_attach(l, ac))
         return;
     if (ac != NULL) {
@@ -366,7 +384,8 @@ static void connect_now(struct link *l)
     const struct addrinfo hints = {.ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM};
     int rv;
 
-    if (l->url.is_unix || uv_ip4_addr(l->url.host, 0, &v4) == 0 || uv_ip6_addr(l->url.host, 0, &v6) == 0) {
+    if (l->url.is_unix || uv_ip4_addr(l->url.host, 0, &v4) == 0 ||
+        uv_ip6_addr(l->url.host, 0, &v6) == 0) {
         dial(l, l->url.host);
         return;
     }
@@ -378,7 +397,8 @@ static void connect_now(struct link *l)
         go_down(l, uv_strerror(rv));
 }
 
-/* ---- commands ----------------------------------------------------------------------------------- */
+/* ---- commands -----------------------------------------------------------------------------------
+ */
 
 static void on_reply(redisAsyncContext *ac, void *reply, void *data)
 {
@@ -397,18 +417,22 @@ static void on_reply(redisAsyncContext *ac, void *reply, void *data)
         r.cb(r.ctx, reply);
 }
 
-static bool send_request(struct link *l, link_cb cb, void *ctx, int argc, const char *const *argv, const size_t *len)
+static bool send_request(struct link *l, link_cb cb, void *ctx, int argc, const char *const *argv,
+                         const size_t *len)
 {
     if (l->last - l->first == l->capacity && !requests_grow(l))
         return false;
     /* hiredis only reads argv, though it does not say so. */
-    if (redisAsyncCommandArgv(l->wire->ac, on_reply, l->wire, argc, (const char **)argv, len) != REDIS_OK)
+    if (redisAsyncCommandArgv(l->wire->ac, on_reply, l->wire, argc, (const char **)argv, len) !=
+        REDIS_OK)
         return false;
-    l->request[l->last++ % l->capacity] = (struct request){.cb = cb, .ctx = ctx, .sent_ms = uv_now(l->loop)};
+    l->request[l->last++ % l->capacity] =
+        (struct request){.cb = cb, .ctx = ctx, .sent_ms = uv_now(l->loop)};
     return true;
 }
 
-bool link_send(struct link *l, link_cb cb, void *ctx, int argc, const char *const *argv, const size_t *len)
+bool link_send(struct link *l, link_cb cb, void *ctx, int argc, const char *const *argv,
+               const size_t *len)
 {
     if (l->state != LINK_UP || !send_request(l, cb, ctx, argc, argv, len))
         return false;
@@ -417,7 +441,8 @@ bool link_send(struct link *l, link_cb cb, void *ctx, int argc, const char *cons
     return true;
 }
 
-/* ---- the handshake as data ---------------------------------------------------------------------- */
+/* ---- the handshake as data ----------------------------------------------------------------------
+ */
 
 static int auth_args(struct link *l, const char **argv, char *scratch)
 {
@@ -493,7 +518,8 @@ static void on_hello(void *ctx, const redisReply *r)
     if (r == NULL)
         return; /* go_down() is at work already */
     if (!step->accepts(r)) {
-        snprintf(why, sizeof why, "%s: %s", step->name, r->str != NULL ? r->str : "unexpected reply");
+        snprintf(why, sizeof why, "%s: %s", step->name,
+                 r->str != NULL ? r->str : "unexpected reply");
         go_down(l, why);
         return;
     }
@@ -522,7 +548,8 @@ static void hello_next(struct link *l)
         l->options.on_up(l->options.ctx);
 }
 
-/* ---- deadlines ---------------------------------------------------------------------------------- */
+/* ---- deadlines ----------------------------------------------------------------------------------
+ */
 
 static void check_overdue(struct link *l)
 {
@@ -535,12 +562,13 @@ static void check_overdue(struct link *l)
     if (now < due) {
         uv_timer_start(&l->timer, on_timer, due - now, 0);
     } else if (!l->overdue) {
-        /* Perhaps it is we who were late (stopped, or busy) and the reply lies in the socket: timers run before
-         * reads, so look once more after the next read. */
+        /* Perhaps it is we who were late (stopped, or busy) and the reply lies in the socket:
+         * timers run before reads, so look once more after the next read. */
         l->overdue = true;
         uv_timer_start(&l->timer, on_timer, 2, 0);
     } else {
-        snprintf(why, sizeof why, "no reply for %llu ms", (unsigned long long)l->options.reply_timeout_ms);
+        snprintf(why, sizeof why, "no reply for %llu ms",
+                 (unsigned long long)l->options.reply_timeout_ms);
         go_down(l, why);
     }
 }
@@ -567,7 +595,8 @@ static void on_timer(uv_timer_t *timer)
     }
 }
 
-/* ---- the public side ---------------------------------------------------------------------------- */
+/* ---- the public side ----------------------------------------------------------------------------
+ */
 
 bool link_url_check(const char *url, const char **why)
 {

@@ -86,7 +86,8 @@ static const char *parse_unix(const char *p, struct link_url *out)
         return "the unix:// URL has no path: unix:///path/redis.sock";
     end = strchr(path, '?');
     if (!credentials(&p, path, out) || p != path)
-        return "the user or password of the Redis URL cannot be read (percent-encode special characters)";
+        return "the user or password of the Redis URL cannot be read (percent-encode special "
+               "characters)";
     if (end != NULL && (strncmp(end, "?db=", 4) != 0 ||
                         !number(end + 4, end + strlen(end), 0, LINK_DB_MAX, &out->db)))
         return "the only parameter of a unix:// URL is ?db=N";
@@ -103,7 +104,8 @@ static const char *parse_tcp(const char *p, struct link_url *out)
 
     out->port = LINK_PORT;
     if (!credentials(&p, end, out))
-        return "the user or password of the Redis URL cannot be read (percent-encode special characters)";
+        return "the user or password of the Redis URL cannot be read (percent-encode special "
+               "characters)";
     if (*p == '[') {
         host_end = memchr(p, ']', (size_t)(end - p));
         if (host_end == NULL)
@@ -136,7 +138,8 @@ bool link_url_parse(const char *url, struct link_url *out, const char **why)
     else if ((rest = skip_prefix(url, "unix://")) != NULL)
         *why = parse_unix(rest, out);
     else if (skip_prefix(url, "rediss://") != NULL)
-        *why = "rediss:// (TLS) is not supported by this build's hiredis: use redis:// through a TLS tunnel";
+        *why = "rediss:// (TLS) is not supported by this build's hiredis: use redis:// through a "
+               "TLS tunnel";
     else
         *why = "the Redis URL must begin with redis:// or unix://";
     return *why == NULL;

@@ -1,6 +1,7 @@
 /* A Redis URL taken apart. Pure.
- * redis://[[user]:password@]host[:port][/db] and unix://[[user]:password@]/path[?db=N]; user, password and path are
- * percent-decoded; a userinfo without a colon is the password, as redis-cli takes it. */
+ * redis://[[user]:password@]host[:port][/db] and unix://[[user]:password@]/path[?db=N]; user,
+ * password and path are percent-decoded; a userinfo without a colon is the password, as redis-cli
+ * takes it. */
 #ifndef QUEUE_LINK_URL_H
 #define QUEUE_LINK_URL_H
 
@@ -16,12 +17,12 @@ enum {
 };
 
 struct link_url {
-    bool     is_unix;
-    char     host[LINK_HOST_MAX]; /* without the brackets of IPv6 */
+    bool is_unix;
+    char host[LINK_HOST_MAX]; /* without the brackets of IPv6 */
     unsigned port;
-    char     path[LINK_PATH_MAX];
-    char     user[LINK_SECRET_MAX];     /* "": the default user */
-    char     password[LINK_SECRET_MAX]; /* "": none */
+    char path[LINK_PATH_MAX];
+    char user[LINK_SECRET_MAX];     /* "": the default user */
+    char password[LINK_SECRET_MAX]; /* "": none */
     unsigned db;
 };
 
@@ -30,8 +31,9 @@ bool link_url_parse(const char *url, struct link_url *out, const char **why);
 
 enum { BACKOFF_MS_MIN = 50, BACKOFF_MS_MAX = 5000 };
 
-/* How long to wait before attempt number `attempt` (0 is the first repetition): doubles up to BACKOFF_MS_MAX;
- * `random` spreads it over the upper half, so that many processes do not return in step. */
+/* How long to wait before attempt number `attempt` (0 is the first repetition): doubles up to
+ * BACKOFF_MS_MAX; `random` spreads it over the upper half, so that many processes do not return in
+ * step. */
 uint64_t backoff_ms(unsigned attempt, uint32_t random);
 
 #endif

@@ -10,9 +10,10 @@
 
 struct live_tail_options {
     const char *redis_url;
-    unsigned    partitions;
+    unsigned partitions;
     /* Borrowed during the call. */
-    void (*on_update)(void *ctx, unsigned partition, struct entry_id id, const struct live_update *u);
+    void (*on_update)(void *ctx, unsigned partition, struct entry_id id,
+                      const struct live_update *u);
     /* Ids were trimmed before we could read them, or the stream was lost: everybody must resync. */
     void (*on_gap)(void *ctx, unsigned partition);
     void (*on_state)(void *ctx, bool up, const char *reason);
@@ -21,7 +22,8 @@ struct live_tail_options {
 
 struct live_tail;
 struct live_tail *live_tail_new(uv_loop_t *loop, const struct live_tail_options *options);
-bool live_tail_ready(const struct live_tail *t); /* a read came back on every partition since the link came up */
+bool live_tail_ready(
+    const struct live_tail *t); /* a read came back on every partition since the link came up */
 void live_tail_close(struct live_tail *t, void (*on_closed)(void *ctx), void *ctx);
 
 #endif

@@ -1,9 +1,10 @@
 /* Tails every live stream on one link of its own.
  *
- * Happy path: link up -> XINFO STREAM of each (where do we stand, did we miss something?) -> XREAD over all of them,
- * the first without BLOCK, then BLOCK after BLOCK -> on_update per entry.
- * Failures: link lost -> the same again from where we stood; entries trimmed meanwhile -> on_gap; an answer that took
- * longer than a BLOCK can (we were stopped, say) is not trusted: look again first. */
+ * Happy path: link up -> XINFO STREAM of each (where do we stand, did we miss something?) -> XREAD
+ * over all of them, the first without BLOCK, then BLOCK after BLOCK -> on_update per entry.
+ * Failures: link lost -> the same again from where we stood; entries trimmed meanwhile -> on_gap;
+ * an answer that took longer than a BLOCK can (we were stopped, say) is not trusted: look again
+ * first. */
 #include "live.h"
 
 #include <assert.h>
@@ -29,22 +30,22 @@ enum {
 
 struct live_partition {
     struct live_tail *owner;
-    unsigned          number;
-    char              key[STREAM_KEY_MAX];
-    struct tail       tail;
+    unsigned number;
+    char key[STREAM_KEY_MAX];
+    struct tail tail;
 };
 
 struct live_tail {
-    struct link             *link;
+    struct link *link;
     struct live_tail_options options; /* redis_url: not kept */
-    struct live_partition   *parts;
-    uv_timer_t               again;
-    unsigned                 looking; /* answers still to come */
-    bool                     look_failed, ready, told, up, closing;
-    uint64_t                 sent_ms;
-    unsigned                 open; /* link and timer */
+    struct live_partition *parts;
+    uv_timer_t again;
+    unsigned looking; /* answers still to come */
+    bool look_failed, ready, told, up, closing;
+    uint64_t sent_ms;
+    unsigned open; /* link and timer */
     void (*on_closed)(void *ctx);
-    void                    *closed_ctx;
+    void *closed_ctx;
 };
 
 static void look(struct live_tail *t);
@@ -53,7 +54,8 @@ static uint64_t clock_ms(void)
 {
     struct timespec now;
 
-    clock_gettime(CLOCK_BOOTTIME, &now); /* counts while we are stopped and while the machine sleeps */
+    clock_gettime(CLOCK_BOOTTIME,
+                  &now); /* counts while we are stopped and while the machine sleeps */
     return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
 }
 
@@ -73,7 +75,8 @@ static void refused(struct live_tail *t, const redisReply *r)
         uv_timer_start(&t->again, on_again, AGAIN_MS, 0);
 }
 
-/* ---- reading ------------------------------------------------------------------------------------ */
+/* ---- reading ------------------------------------------------------------------------------------
+ */
 
 static const char *text_field(const redisReply *fields, const char *name)
 {
@@ -170,7 +173,8 @@ static void read_next(struct live_tail *t, bool block)
     (void)link_send(t->link, on_read, t, argc + 2 * (int)n, argv, NULL);
 }
 
-/* ---- where do we stand? ------------------------------------------------------------------------- */
+/* ---- where do we stand? -------------------------------------------------------------------------
+ */
 
 static bool read_look(const redisReply *r, struct tail_look *out)
 {
@@ -179,7 +183,8 @@ static bool read_look(const redisReply *r, struct tail_look *out)
     *out = (struct tail_look){0};
     if (reply_is_error(r))
         return strcmp(r->str, "ERR no such key") == 0;
-    if (!reply_integer(reply_field(r, "length"), &length) || !reply_integer(reply_field(r, "entries-added"), &added) ||
+    if (!reply_integer(reply_field(r, "length"), &length) ||
+        !reply_integer(reply_field(r, "entries-added"), &added) ||
         !reply_id(reply_field(r, "last-generated-id"), &out->last))
         return false;
     out->length = length > 0 ? (uint64_t)length : 0;
@@ -219,7 +224,8 @@ static void look(struct live_tail *t)
     }
 }
 
-/* ---- the link ----------------------------------------------------------------------------------- */
+/* ---- the link -----------------------------------------------------------------------------------
+ */
 
 static void tell_state(struct live_tail *t, bool up, const char *reason)
 {

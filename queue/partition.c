@@ -13,7 +13,8 @@ uint32_t route_hash(const char *key, size_t len)
 
     assert(ok == 1);
     assert(n == 32);
-    return (uint32_t)digest[0] << 24 | (uint32_t)digest[1] << 16 | (uint32_t)digest[2] << 8 | digest[3];
+    return (uint32_t)digest[0] << 24 | (uint32_t)digest[1] << 16 | (uint32_t)digest[2] << 8 |
+           digest[3];
 }
 
 static void key_of(char out[STREAM_KEY_MAX], unsigned partition, const char *what)

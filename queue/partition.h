@@ -22,6 +22,7 @@ void live_key(char out[STREAM_KEY_MAX], unsigned partition);   /* ringback:{N}:l
 void lease_key(char out[STREAM_KEY_MAX], unsigned partition);  /* ringback:{N}:lease */
 
 #define CONSUMER_GROUP "workers"
-#define CONSUMER_NAME  "owner" /* one name per partition: a new owner reads the partition's own pending entries */
+#define CONSUMER_NAME                                                                              \
+    "owner" /* one name per partition: a new owner reads the partition's own pending entries */
 
 #endif

@@ -16,8 +16,10 @@ typedef void (*publisher_cb)(void *ctx, enum published result);
 struct publisher;
 
 /* `window`: how many may be in flight; more are refused at once. */
-struct publisher *publisher_new(uv_loop_t *loop, const char *redis_url, unsigned partitions, size_t window,
-                                void (*on_state)(void *ctx, bool up, const char *reason), void *ctx);
+struct publisher *publisher_new(uv_loop_t *loop, const char *redis_url, unsigned partitions,
+                                size_t window,
+                                void (*on_state)(void *ctx, bool up, const char *reason),
+                                void *ctx);
 /* Link up, and the last answer of Redis did not refuse a write. */
 bool publisher_ready(const struct publisher *p);
 

@@ -1,8 +1,9 @@
 /* The gateway's end: XADD, many in flight on one link, each confirmed or given up.
  *
  * Happy path: link up -> probe says that Redis takes writes -> ready -> XADD -> id -> PUBLISHED_OK.
- * Failures: link lost or a reply overdue -> PUBLISHED_DOWN for all in flight; OOM -> PUBLISHED_FULL, not ready until
- * a probe or an append succeeds; READONLY, LOADING ... -> PUBLISHED_ERROR and a new connection. */
+ * Failures: link lost or a reply overdue -> PUBLISHED_DOWN for all in flight; OOM ->
+ * PUBLISHED_FULL, not ready until a probe or an append succeeds; READONLY, LOADING ... ->
+ * PUBLISHED_ERROR and a new connection. */
 #include "publisher.h"
 
 #include <assert.h>
@@ -17,24 +18,24 @@ enum { REPLY_TIMEOUT_MS = 2000, PROBE_MS = 500, REASON_MAX = 200, APPEND_ARGS = 
 
 /* One append in flight, from a pool of `window`. */
 struct append {
-    struct append    *next_free;
+    struct append *next_free;
     struct publisher *publisher;
-    publisher_cb      cb;
-    void             *ctx;
+    publisher_cb cb;
+    void *ctx;
 };
 
 struct publisher {
-    struct link   *link;
-    uv_timer_t     probe_timer;
-    bool           ready, told, closing, probing;
-    unsigned       partitions;
+    struct link *link;
+    uv_timer_t probe_timer;
+    bool ready, told, closing, probing;
+    unsigned partitions;
     struct append *appends, *free;
     void (*on_state)(void *ctx, bool up, const char *reason);
-    void          *ctx;
-    unsigned       open; /* link and timer */
+    void *ctx;
+    unsigned open; /* link and timer */
     void (*on_closed)(void *ctx);
-    void          *closed_ctx;
-    char         (*keys)[STREAM_KEY_MAX];
+    void *closed_ctx;
+    char (*keys)[STREAM_KEY_MAX];
 };
 
 /* The only writer of p->ready; tells changes, and the first state whatever it is. */
@@ -71,8 +72,8 @@ static void on_probed(void *ctx, const redisReply *r)
         set_ready(p, true, "redis takes writes");
 }
 
-/* Writing nothing to a key that does not exist changes nothing, but is refused whenever an append would be: Redis
- * full, read-only, loading, unable to persist. */
+/* Writing nothing to a key that does not exist changes nothing, but is refused whenever an append
+ * would be: Redis full, read-only, loading, unable to persist. */
 static void probe(struct publisher *p)
 {
     static const char *const argv[] = {"SETRANGE", "ringback:{0}:probe", "0", ""};
@@ -173,7 +174,8 @@ static bool publisher_alloc(struct publisher *p, size_t window)
     return true;
 }
 
-struct publisher *publisher_new(uv_loop_t *loop, const char *redis_url, unsigned partitions, size_t window,
+struct publisher *publisher_new(uv_loop_t *loop, const char *redis_url, unsigned partitions,
+                                size_t window,
                                 void (*on_state)(void *ctx, bool up, const char *reason), void *ctx)
 {
     struct publisher *p = calloc(1, sizeof *p);

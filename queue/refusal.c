@@ -9,7 +9,8 @@ static const struct {
 } words[] = {
     {"OOM", REFUSAL_FULL},
     {"NOGROUP", REFUSAL_NO_GROUP},
-    /* A blocked read was thrown out: its stream was deleted, or the server demoted. Asking for the group tells which. */
+    /* A blocked read was thrown out: its stream was deleted, or the server demoted. Asking for the
+       group tells which. */
     {"UNBLOCKED", REFUSAL_NO_GROUP},
     {"READONLY", REFUSAL_ELSEWHERE},   /* demoted to a replica */
     {"LOADING", REFUSAL_ELSEWHERE},    /* started, data not yet there */

@@ -1,19 +1,21 @@
 /* Up to where a partition's streams may be trimmed or erased. Pure.
- * The one rule: nothing that the group has not acknowledged is ever removed, whatever any clock says. */
+ * The one rule: nothing that the group has not acknowledged is ever removed, whatever any clock
+ * says. */
 #ifndef QUEUE_TRIM_H
 #define QUEUE_TRIM_H
 
 #include "entry_id.h"
 
-/* One look at a partition, all of it from Redis. Facts may be old by the time they are used: the oldest pending id
- * and the last delivered id of a group only ever move forward, so an old look trims less, never more. */
+/* One look at a partition, all of it from Redis. Facts may be old by the time they are used: the
+ * oldest pending id and the last delivered id of a group only ever move forward, so an old look
+ * trims less, never more. */
 struct trim_facts {
-    bool            known;          /* the group exists and was read */
+    bool known;                     /* the group exists and was read */
     struct entry_id last_delivered; /* XINFO GROUPS */
-    bool            pending;        /* something is pending ... */
+    bool pending;                   /* something is pending ... */
     struct entry_id oldest_pending; /* ... from here on (XPENDING) */
-    uint64_t        now_ms;         /* TIME of Redis, whose clock also makes the ids; 0: unknown */
-    uint64_t        retention_ms;
+    uint64_t now_ms;                /* TIME of Redis, whose clock also makes the ids; 0: unknown */
+    uint64_t retention_ms;
 };
 
 /* Everything below this id has been acknowledged. */

@@ -6,24 +6,32 @@
 #include "ops/help.h"
 #include "runtime/process.h"
 
-#define ROLES(...) (const struct role *const[]){__VA_ARGS__, NULL}
+#define ROLES(...)                                                                                 \
+    (const struct role *const[])                                                                   \
+    {                                                                                              \
+        __VA_ARGS__, NULL                                                                          \
+    }
 
 static const struct process
-    gateway = {"gateway", "HTTP in: verify, append to the stream, answer", ROLES(&role_gateway), true},
-    worker = {"worker", "streams -> PostgreSQL -> live updates; timers, each under a lease", ROLES(&role_worker), false},
+    gateway = {"gateway", "HTTP in: verify, append to the stream, answer", ROLES(&role_gateway),
+               true},
+    worker = {"worker", "streams -> PostgreSQL -> live updates; timers, each under a lease",
+              ROLES(&role_worker), false},
     realtime = {"realtime", "websockets to dashboards", ROLES(&role_realtime), true},
     all = {"all", "every role in one process on one port: the default for one machine",
            ROLES(&role_gateway, &role_worker, &role_realtime), true};
 
 static const struct process *const processes[] = {&gateway, &worker, &realtime, &all, NULL};
 
-static const struct command *const commands[] = {&command_migrate, &command_simulate, &command_rollup, &command_tenant,
-                                                 &command_token,   &command_doctor,   &command_help,   NULL};
+static const struct command *const commands[] = {
+    &command_migrate, &command_simulate, &command_rollup, &command_tenant,
+    &command_token,   &command_doctor,   &command_help,   NULL};
 
 static int run_process(const struct process *p, const struct config *config, int argc, char **argv)
 {
     if (argc > 1) {
-        fprintf(stderr, "ringback %s: unknown argument \"%s\"; ringback %s --help lists them\n", p->name, argv[1], p->name);
+        fprintf(stderr, "ringback %s: unknown argument \"%s\"; ringback %s --help lists them\n",
+                p->name, argv[1], p->name);
         return 2;
     }
     return process_run(p, config);

@@ -10,10 +10,10 @@ extern "C" {
 #endif
 
 struct arena {
-    char  *base;
+    char *base;
     size_t size;
     size_t used;
-    bool   failed; /* sticky: some allocation did not fit */
+    bool failed; /* sticky: some allocation did not fit */
 };
 
 /* `memory` stays the caller's and must outlive the arena; aligned as malloc() aligns. */

@@ -8,7 +8,7 @@
 
 struct text {
     const char *p; /* NULL: absent */
-    size_t      n;
+    size_t n;
 };
 
 #define TEXT_NULL ((struct text){NULL, 0})

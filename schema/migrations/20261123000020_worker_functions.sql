@@ -14,6 +14,9 @@ CREATE INDEX commerce_checkouts_waiting ON commerce_checkouts (integration_id, e
     WHERE customer_id IS NULL AND external_customer_id IS NOT NULL;
 CREATE INDEX commerce_abandoned_carts_waiting ON commerce_abandoned_carts (integration_id, external_customer_id)
     WHERE customer_id IS NULL AND external_customer_id IS NOT NULL;
+-- For checkouts/delete, which may name a checkout by its number only.
+CREATE INDEX commerce_checkouts_number ON commerce_checkouts (integration_id, external_checkout_id)
+    WHERE external_checkout_id IS NOT NULL;
 -- For prune.sql: rows lie about in the order of their creation.
 CREATE INDEX commerce_checkouts_created ON commerce_checkouts USING brin (created_at);
 
@@ -141,9 +144,10 @@ $$;
 -- Those of _integrations of which anything was ever redacted: hardly any, so that all other rows cost nothing.
 CREATE FUNCTION redacting_integrations(_integrations uuid[]) RETURNS SETOF uuid LANGUAGE sql STABLE ROWS 1 AS $$
     SELECT i.id FROM (SELECT DISTINCT unnest(_integrations) AS id) i
-    WHERE EXISTS (SELECT FROM commerce_tombstones d
-                  WHERE d.integration_id = i.id
-                    AND d.kind IN ('redacted_order', 'redacted_customer', 'redacted_email', 'redacted_phone', 'redacted_shop'))
+    WHERE (SELECT d.kind FROM commerce_tombstones d
+           WHERE d.integration_id = i.id
+             AND d.kind IN ('redacted_order', 'redacted_customer', 'redacted_email', 'redacted_phone', 'redacted_shop')
+           LIMIT 1) IS NOT NULL
 $$;
 
 -- Whether a row about this buyer, made at the source at _born and changed at _changed, is covered by a redaction. What
@@ -153,18 +157,17 @@ CREATE FUNCTION is_redacted(_integration uuid, _customer text, _email text, _pho
                             _born timestamptz, _changed timestamptz)
 RETURNS boolean LANGUAGE plpgsql STABLE AS $$
 BEGIN
-    RETURN EXISTS (
-        SELECT FROM commerce_tombstones d
-        WHERE d.integration_id = _integration
-          AND ((d.kind = 'redacted_customer' AND d.external_id = _customer)
-               OR (d.kind = 'redacted_email' AND d.external_id = personal_hash(_email))
-               OR (d.kind = 'redacted_phone' AND d.external_id = personal_hash(_phone) AND _customer IS NULL))
-          AND coalesce(_born <= d.at, true)
-    ) OR EXISTS (
-        SELECT FROM commerce_tombstones d
-        WHERE d.integration_id = _integration AND d.kind = 'redacted_shop' AND d.external_id = ''
-          AND coalesce(_changed <= d.at, true)
-    );
+    -- One look-up by the primary key each: there may be many tombstones of other kinds.
+    RETURN coalesce((SELECT coalesce(_born <= d.at, true) FROM commerce_tombstones d
+                     WHERE d.integration_id = _integration AND d.kind = 'redacted_customer' AND d.external_id = _customer), false)
+        OR coalesce((SELECT coalesce(_born <= d.at, true) FROM commerce_tombstones d
+                     WHERE d.integration_id = _integration AND d.kind = 'redacted_email'
+                       AND d.external_id = personal_hash(_email)), false)
+        OR coalesce((SELECT coalesce(_born <= d.at, true) FROM commerce_tombstones d
+                     WHERE d.integration_id = _integration AND d.kind = 'redacted_phone'
+                       AND d.external_id = personal_hash(_phone) AND _customer IS NULL), false)
+        OR coalesce((SELECT coalesce(_changed <= d.at, true) FROM commerce_tombstones d
+                     WHERE d.integration_id = _integration AND d.kind = 'redacted_shop' AND d.external_id = ''), false);
 END $$;
 
 -- 3. Contacts follow customers ----------------------------------------------------------------------------------
@@ -179,10 +182,10 @@ DECLARE
     writer CONSTANT text := current_setting('ringback.writer', true);
 BEGIN
     PERFORM set_config('ringback.writer', 'contacts', true);
-    PERFORM FROM public.contacts t
-    JOIN (SELECT DISTINCT * FROM unnest(_organizations, _phones) k (organization_id, phone)) k USING (organization_id, phone)
-    ORDER BY t.organization_id, t.phone COLLATE "C"
-    FOR UPDATE OF t;
+    PERFORM FROM (SELECT DISTINCT * FROM unnest(_organizations, _phones) k (organization_id, phone)
+                  ORDER BY organization_id, phone) k
+    CROSS JOIN LATERAL (SELECT FROM public.contacts t
+                        WHERE t.organization_id = k.organization_id AND t.phone = k.phone FOR UPDATE) t;
 
     INSERT INTO public.contacts AS t (organization_id, phone, first_name, last_name, email, from_customers)
     SELECT k.organization_id, k.phone, v.first_name, v.last_name, v.email,
@@ -200,7 +203,7 @@ BEGIN
         FROM public.commerce_customers c
         WHERE c.organization_id = k.organization_id AND c.phone = k.phone) v
     WHERE v.n > 0
-    ORDER BY k.organization_id, k.phone COLLATE "C"
+    ORDER BY k.organization_id, k.phone
     ON CONFLICT (organization_id, phone) DO UPDATE SET
         first_name = CASE WHEN t.first_name IS NULL OR t.first_name = t.from_customers ->> 'first_name'
                           THEN excluded.first_name ELSE t.first_name END,
@@ -213,14 +216,19 @@ BEGIN
     WHERE t.from_customers - 'made' IS DISTINCT FROM excluded.from_customers - 'made';
 
     DELETE FROM public.contacts t
-    USING (SELECT DISTINCT * FROM unnest(_organizations, _phones) k (organization_id, phone)) k
-    WHERE t.organization_id = k.organization_id AND t.phone = k.phone
-      AND t.from_customers ? 'made'
-      AND (t.first_name, t.last_name, t.email) IS NOT DISTINCT FROM
-          (t.from_customers ->> 'first_name', t.from_customers ->> 'last_name', t.from_customers ->> 'email')
-      AND NOT EXISTS (SELECT FROM public.commerce_customers c
-                      WHERE c.organization_id = k.organization_id AND c.phone = k.phone)
-      AND NOT EXISTS (SELECT FROM public.calls c WHERE c.contact_id = t.id);
+    WHERE t.id = ANY (ARRAY(
+        SELECT x.id
+        FROM (SELECT DISTINCT * FROM unnest(_organizations, _phones) k (organization_id, phone)) k
+        CROSS JOIN LATERAL (
+            SELECT x.id FROM public.contacts x
+            WHERE x.organization_id = k.organization_id AND x.phone = k.phone
+              AND x.from_customers ? 'made'
+              AND (x.first_name, x.last_name, x.email) IS NOT DISTINCT FROM
+                  (x.from_customers ->> 'first_name', x.from_customers ->> 'last_name', x.from_customers ->> 'email')
+            OFFSET 0) x
+        WHERE (SELECT c.id FROM public.commerce_customers c
+               WHERE c.organization_id = k.organization_id AND c.phone = k.phone LIMIT 1) IS NULL
+          AND (SELECT c.id FROM public.calls c WHERE c.contact_id = x.id LIMIT 1) IS NULL));
     PERFORM set_config('ringback.writer', coalesce(writer, ''), true);
 END $$;
 
@@ -286,7 +294,7 @@ BEGIN
     RETURN QUERY
     WITH verdict AS MATERIALIZED (
         SELECT c.*, cart_id(c.integration_id, c.token) AS cart_id, p.order_id, f.purchased_at, a.abandoned_at,
-               coalesce(t.source_version > c.source_version, false) AS stale,
+               t.id AS cart_was, coalesce(t.source_version > c.source_version, false) AS stale,
                a.abandoned_at IS NOT NULL AND (d.deleted_at IS NULL OR f.purchased_at IS NOT NULL) AS kept,
                CASE WHEN f.purchased_at IS NOT NULL THEN 'recovered'
                     WHEN a.abandoned_at + _expire_after <= _now THEN 'expired'
@@ -295,8 +303,10 @@ BEGIN
                     WHEN f.purchased_at IS NULL AND d.deleted_at IS NULL AND a.abandoned_at + _expire_after > _now
                         THEN a.abandoned_at + _expire_after END AS next_due_at
         FROM unnest(_integrations, _tokens) k (integration_id, token)
-        JOIN commerce_checkouts c ON c.integration_id = k.integration_id AND c.token = k.token
-        LEFT JOIN commerce_abandoned_carts t ON t.integration_id = c.integration_id AND t.checkout_token = c.token
+        CROSS JOIN LATERAL (SELECT x.* FROM commerce_checkouts x
+                            WHERE x.integration_id = k.integration_id AND x.token = k.token OFFSET 0) c
+        LEFT JOIN LATERAL (SELECT x.id, x.source_version FROM commerce_abandoned_carts x
+                           WHERE x.id = cart_id(k.integration_id, k.token) OFFSET 0) t ON true
         LEFT JOIN LATERAL (
             SELECT m.id AS order_id, m.at
             FROM (SELECT o.id, o.external_order_id, coalesce(o.order_created_at, o.source_updated_at, o.created_at) AS at
@@ -313,8 +323,11 @@ BEGIN
             SELECT min(m.at) AS deleted_at
             FROM (SELECT coalesce(s.at, s.created_at) AS at
                   FROM commerce_tombstones s
-                  WHERE s.integration_id = c.integration_id AND s.kind = 'checkout'
-                    AND s.external_id IN (c.token, c.external_checkout_id)
+                  WHERE s.integration_id = c.integration_id AND s.kind = 'checkout' AND s.external_id = c.token
+                  UNION ALL
+                  SELECT coalesce(s.at, s.created_at)
+                  FROM commerce_tombstones s
+                  WHERE s.integration_id = c.integration_id AND s.kind = 'checkout' AND s.external_id = c.external_checkout_id
                   UNION ALL
                   -- A cart outlives a checkout, so this one only if it was there by then.
                   SELECT coalesce(s.at, s.created_at)
@@ -336,11 +349,10 @@ BEGIN
         SET due_at = CASE WHEN NOT v.stale THEN v.next_due_at END
         FROM verdict v
         WHERE c.integration_id = v.integration_id AND c.token = v.token
-          AND c.due_at IS DISTINCT FROM CASE WHEN NOT v.stale THEN v.next_due_at END
+          AND v.due_at IS DISTINCT FROM CASE WHEN NOT v.stale THEN v.next_due_at END
     ), removed AS (
         DELETE FROM commerce_abandoned_carts t
-        USING verdict v
-        WHERE NOT v.kept AND NOT v.stale AND t.integration_id = v.integration_id AND t.checkout_token = v.token
+        WHERE t.id = ANY (ARRAY(SELECT v.cart_was FROM verdict v WHERE NOT v.kept AND NOT v.stale AND v.cart_was IS NOT NULL))
         RETURNING t.id, t.organization_id, t.integration_id, t.external_cart_id
     ), settled AS (
         INSERT INTO commerce_abandoned_carts AS t
@@ -375,9 +387,9 @@ BEGIN
                excluded.recovered_at, excluded.recovered_order_id, excluded.redacted, excluded.source_version)
         RETURNING t.organization_id, t.xmax = 0 AS inserted, live_record(t) AS record
     ), line AS MATERIALIZED (
-        SELECT v.cart_id, v.organization_id, v.integration_id, (e.n - 1)::integer AS position, p.id AS product_id,
+        SELECT v.cart_id, v.organization_id, v.integration_id, (e.n - 1)::integer AS position, p.product_id,
                (SELECT w.id FROM commerce_product_variants w
-                WHERE w.product_id = p.id AND w.external_variant_id = e.item ->> 'variant_id') AS variant_id,
+                WHERE w.product_id = p.product_id AND w.external_variant_id = e.item ->> 'variant_id') AS variant_id,
                e.item ->> 'product_id' AS external_product_id, e.item ->> 'variant_id' AS external_variant_id,
                e.item ->> 'title' AS title, e.item ->> 'variant_title' AS variant_title,
                (e.item ->> 'quantity')::integer AS quantity, (e.item ->> 'price')::numeric AS price,
@@ -385,13 +397,22 @@ BEGIN
         FROM verdict v
         CROSS JOIN LATERAL jsonb_array_elements(CASE jsonb_typeof(v.items) WHEN 'array' THEN v.items ELSE '[]' END)
             WITH ORDINALITY e (item, n)
-        LEFT JOIN commerce_products p ON p.integration_id = v.integration_id AND p.external_product_id = e.item ->> 'product_id'
+        CROSS JOIN LATERAL (
+            SELECT (SELECT x.id FROM commerce_products x
+                    WHERE x.integration_id = v.integration_id AND x.external_product_id = e.item ->> 'product_id') AS product_id
+            OFFSET 0) p
         WHERE v.kept AND NOT v.stale
     ), lines_gone AS (
         DELETE FROM commerce_cart_items i
-        USING verdict v
-        WHERE v.kept AND NOT v.stale AND i.cart_id = v.cart_id
-          AND i.position >= CASE jsonb_typeof(v.items) WHEN 'array' THEN jsonb_array_length(v.items) ELSE 0 END
+        WHERE i.id = ANY (ARRAY(
+            SELECT x.id
+            FROM verdict v
+            CROSS JOIN LATERAL (
+                SELECT x.id FROM commerce_cart_items x
+                WHERE x.cart_id = v.cart_id
+                  AND x.position >= CASE jsonb_typeof(v.items) WHEN 'array' THEN jsonb_array_length(v.items) ELSE 0 END
+                OFFSET 0) x
+            WHERE v.kept AND NOT v.stale AND v.cart_was IS NOT NULL))
     ), lines_kept AS (
         INSERT INTO commerce_cart_items AS t
             (organization_id, cart_id, integration_id, position, product_id, variant_id, external_product_id,

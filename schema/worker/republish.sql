@@ -9,17 +9,17 @@ SELECT 'commerce_orders', 'DELETE', d.organization_id::text,
        jsonb_build_object('id', d.row_id, 'organization_id', d.organization_id, 'integration_id', d.integration_id,
                           'external_order_id', d.external_id)::text
 FROM (SELECT DISTINCT * FROM unnest($1::uuid[], $2::text[]) k (integration_id, external_id)) k
-JOIN commerce_tombstones d ON d.integration_id = k.integration_id AND d.kind = 'order' AND d.external_id = k.external_id
+CROSS JOIN LATERAL (SELECT x.* FROM commerce_tombstones x
+                    WHERE x.integration_id = k.integration_id AND x.kind = 'order' AND x.external_id = k.external_id OFFSET 0) d
 WHERE d.row_id IS NOT NULL      -- else there never was a row
 UNION ALL
 SELECT 'commerce_abandoned_carts', 'UPDATE', t.organization_id::text, live_record(t)::text
 FROM (SELECT DISTINCT * FROM unnest($3::uuid[], $4::text[]) k (integration_id, token)) k
-JOIN commerce_abandoned_carts t ON t.integration_id = k.integration_id AND t.checkout_token = k.token
+JOIN commerce_abandoned_carts t ON t.id = cart_id(k.integration_id, k.token)
 UNION ALL
 SELECT 'commerce_abandoned_carts', 'DELETE', c.organization_id::text,
        jsonb_build_object('id', cart_id(c.integration_id, c.token), 'organization_id', c.organization_id,
                           'integration_id', c.integration_id, 'external_cart_id', coalesce(c.external_checkout_id, c.token))::text
 FROM (SELECT DISTINCT * FROM unnest($3::uuid[], $4::text[]) k (integration_id, token)) k
 JOIN commerce_checkouts c ON c.integration_id = k.integration_id AND c.token = k.token
-WHERE NOT EXISTS (SELECT FROM commerce_abandoned_carts t
-                  WHERE t.integration_id = c.integration_id AND t.checkout_token = c.token)
+WHERE (SELECT t.id FROM commerce_abandoned_carts t WHERE t.id = cart_id(c.integration_id, c.token)) IS NULL

@@ -2,6 +2,7 @@
 -- A row moves forward only (filled(), checkout_held()), a redacted one stays redacted. Whether it is an abandoned cart is
 -- decided by settle_carts.sql, which also knows of deletions: a deleted checkout is kept until prune.sql, because an
 -- order may still say that its cart was recovered before. Answers no rows: dashboards see carts, not checkouts.
+-- About the plan: see upsert_orders.sql.
 WITH redacting AS MATERIALIZED (
     SELECT id FROM redacting_integrations($1::uuid[]) id
 ), incoming AS MATERIALIZED (
@@ -16,20 +17,22 @@ WITH redacting AS MATERIALIZED (
         c (integration_id, token, organization_id, external_checkout_id, cart_token, external_customer_id, customer_name,
            customer_email, customer_phone, total_value, currency, items_count, items, recovery_url, source_created_at,
            completed_at, source_updated_at, source_triggered_at, source_version)
-    WHERE NOT EXISTS (SELECT FROM commerce_checkouts t    -- delivered again
-                      WHERE t.integration_id = c.integration_id AND t.token = c.token AND t.source_version = c.source_version)
+    WHERE (SELECT t.source_version FROM commerce_checkouts t WHERE t.integration_id = c.integration_id AND t.token = c.token)
+          IS DISTINCT FROM c.source_version     -- else it was delivered again
 )
 INSERT INTO commerce_checkouts AS t
     (integration_id, token, organization_id, external_checkout_id, cart_token, external_customer_id, customer_id, customer_name,
      customer_email, customer_phone, total_value, currency, items_count, items, recovery_url, source_created_at, completed_at,
      redacted, source_updated_at, source_triggered_at, source_version, synced_at)
 SELECT c.integration_id, c.token, c.organization_id, c.external_checkout_id, c.cart_token,
-       CASE WHEN NOT c.redacted THEN c.external_customer_id END, k.id, CASE WHEN NOT c.redacted THEN c.customer_name END,
+       CASE WHEN NOT c.redacted THEN c.external_customer_id END,
+       (SELECT k.id FROM commerce_customers k
+        WHERE k.integration_id = c.integration_id AND k.external_customer_id = c.external_customer_id),
+       CASE WHEN NOT c.redacted THEN c.customer_name END,
        CASE WHEN NOT c.redacted THEN c.customer_email END, CASE WHEN NOT c.redacted THEN c.customer_phone END,
        c.total_value, c.currency, c.items_count, c.items, CASE WHEN NOT c.redacted THEN c.recovery_url END, c.source_created_at,
        c.completed_at, c.redacted, c.source_updated_at, c.source_triggered_at, c.source_version, now()
 FROM incoming c
-LEFT JOIN commerce_customers k ON k.integration_id = c.integration_id AND k.external_customer_id = c.external_customer_id
 ORDER BY c.integration_id, c.token COLLATE "C"
 ON CONFLICT (integration_id, token) DO UPDATE SET
     external_checkout_id = filled(t.external_checkout_id, excluded.external_checkout_id, t.source_held, 'external_checkout_id', t.source_version, excluded.source_version),

@@ -1,7 +1,7 @@
 -- Customers of a batch. $1..$13 rowset customers.
 -- A row moves forward only (filled(), customer_held()); a redacted customer gets no personal data back; orders,
 -- checkouts and carts that came before their customer are linked. Contacts follow by the triggers of commerce_customers.
--- Answers (tbl, type, organization_id, record) for rows that really changed.
+-- Answers (tbl, type, organization_id, record) for rows that really changed. About the plan: see upsert_orders.sql.
 WITH redacting AS MATERIALIZED (
     SELECT id FROM redacting_integrations($1::uuid[]) id
 ), incoming AS MATERIALIZED (
@@ -18,11 +18,11 @@ WITH redacting AS MATERIALIZED (
                          OR is_redacted(c.integration_id, c.external_customer_id, c.email, NULL,
                                         c.source_created_at, c.source_updated_at)
                     ELSE false END AS gone) g
-    WHERE NOT EXISTS (SELECT FROM commerce_tombstones d
-                      WHERE d.integration_id = c.integration_id AND d.kind = 'customer' AND d.external_id = c.external_customer_id)
-      AND NOT EXISTS (SELECT FROM commerce_customers t    -- delivered again
-                      WHERE t.integration_id = c.integration_id AND t.external_customer_id = c.external_customer_id
-                        AND t.source_version = c.source_version)
+    WHERE (SELECT d.kind FROM commerce_tombstones d
+           WHERE d.integration_id = c.integration_id AND d.kind = 'customer' AND d.external_id = c.external_customer_id) IS NULL
+      AND (SELECT t.source_version FROM commerce_customers t
+           WHERE t.integration_id = c.integration_id AND t.external_customer_id = c.external_customer_id)
+          IS DISTINCT FROM c.source_version     -- else it was delivered again
 ), upserted AS (
     INSERT INTO commerce_customers AS t
         (integration_id, external_customer_id, organization_id, source, first_name, last_name, email, phone, default_address,
@@ -51,21 +51,33 @@ WITH redacting AS MATERIALIZED (
        OR (excluded.source_version < t.source_version AND customer_held(t, excluded) IS DISTINCT FROM t.source_held)
     RETURNING t.id, t.integration_id, t.external_customer_id, t.organization_id, t.xmax = 0 AS inserted, live_record(t) AS record
 ), orders AS (
-    UPDATE commerce_orders t SET customer_id = u.id
-    FROM upserted u
-    WHERE u.inserted AND t.integration_id = u.integration_id AND t.external_customer_id = u.external_customer_id
-      AND t.customer_id IS NULL
+    UPDATE commerce_orders t SET customer_id = w.customer_id
+    FROM (SELECT u.id AS customer_id, x.id
+          FROM upserted u
+          CROSS JOIN LATERAL (SELECT o.id FROM commerce_orders o
+                              WHERE o.integration_id = u.integration_id AND o.external_customer_id = u.external_customer_id
+                                AND o.customer_id IS NULL OFFSET 0) x
+          WHERE u.inserted) w
+    WHERE t.id = w.id
     RETURNING t.organization_id, live_record(t) AS record
 ), checkouts AS (
-    UPDATE commerce_checkouts t SET customer_id = u.id
-    FROM upserted u
-    WHERE u.inserted AND t.integration_id = u.integration_id AND t.external_customer_id = u.external_customer_id
-      AND t.customer_id IS NULL
+    UPDATE commerce_checkouts t SET customer_id = w.customer_id
+    FROM (SELECT u.id AS customer_id, x.integration_id, x.token
+          FROM upserted u
+          CROSS JOIN LATERAL (SELECT c.integration_id, c.token FROM commerce_checkouts c
+                              WHERE c.integration_id = u.integration_id AND c.external_customer_id = u.external_customer_id
+                                AND c.customer_id IS NULL OFFSET 0) x
+          WHERE u.inserted) w
+    WHERE t.integration_id = w.integration_id AND t.token = w.token
 ), carts AS (
-    UPDATE commerce_abandoned_carts t SET customer_id = u.id
-    FROM upserted u
-    WHERE u.inserted AND t.integration_id = u.integration_id AND t.external_customer_id = u.external_customer_id
-      AND t.customer_id IS NULL
+    UPDATE commerce_abandoned_carts t SET customer_id = w.customer_id
+    FROM (SELECT u.id AS customer_id, x.id
+          FROM upserted u
+          CROSS JOIN LATERAL (SELECT a.id FROM commerce_abandoned_carts a
+                              WHERE a.integration_id = u.integration_id AND a.external_customer_id = u.external_customer_id
+                                AND a.customer_id IS NULL OFFSET 0) x
+          WHERE u.inserted) w
+    WHERE t.id = w.id
     RETURNING t.organization_id, live_record(t) AS record
 )
 SELECT 'commerce_customers' AS tbl, CASE WHEN u.inserted THEN 'INSERT' ELSE 'UPDATE' END AS type,

@@ -4,8 +4,12 @@
 -- changes nothing and is dropped before anything is locked.
 -- Answers (tbl, type, organization_id, record) for orders that really changed.
 --
--- num_nonnulls() = 2, and not two IS NOT NULL: it keeps a FULL JOIN a FULL JOIN, which is always hashed. As inner joins of
--- lists of unknown length these become nested loops under a generic plan, quadratic in the batch.
+-- About the plan, here and in the other upserts. It is made once, when nobody knows how long the lists will be and how big
+-- the tables, and must still do a year later:
+--   Tables are looked up by scalar sub-selects or LATERAL (... OFFSET 0), row by row and always by index. As joins they may be
+--   turned round, so that a table is read for each element of a list.
+--   Lists are joined by FULL JOIN, which is always hashed; as inner joins they become nested loops. num_nonnulls() = 2, and not
+--   two IS NOT NULL, picks the matches: the planner does not see through it and leaves the FULL JOIN as it is.
 WITH redacting AS MATERIALIZED (
     SELECT id FROM redacting_integrations($1::uuid[]) id
 ), incoming AS MATERIALIZED (
@@ -27,11 +31,11 @@ WITH redacting AS MATERIALIZED (
            payment_type, financial_status, fulfillment_status, shipping_address, billing_address, notes, tags, test, source_name,
            checkout_token, cart_token, order_created_at, cancelled_at, closed_at, source_updated_at, source_triggered_at,
            source_version)
-    WHERE NOT EXISTS (SELECT FROM commerce_tombstones d
-                      WHERE d.integration_id = o.integration_id AND d.kind = 'order' AND d.external_id = o.external_order_id)
-      AND NOT EXISTS (SELECT FROM commerce_orders t    -- delivered again
-                      WHERE t.integration_id = o.integration_id AND t.external_order_id = o.external_order_id
-                        AND t.source_version = o.source_version)
+    WHERE (SELECT d.kind FROM commerce_tombstones d
+           WHERE d.integration_id = o.integration_id AND d.kind = 'order' AND d.external_id = o.external_order_id) IS NULL
+      AND (SELECT t.source_version FROM commerce_orders t
+           WHERE t.integration_id = o.integration_id AND t.external_order_id = o.external_order_id)
+          IS DISTINCT FROM o.source_version     -- else it was delivered again
 ), upserted AS (
     INSERT INTO commerce_orders AS t
         (integration_id, external_order_id, organization_id, order_number, source, customer_id, external_customer_id,
@@ -39,7 +43,9 @@ WITH redacting AS MATERIALIZED (
          currency, presentment_currency, payment_type, financial_status, fulfillment_status, shipping_address, billing_address,
          notes, tags, test, source_name, checkout_token, cart_token, order_created_at, cancelled_at, closed_at, redacted,
          source_updated_at, source_triggered_at, source_version, synced_at)
-    SELECT o.integration_id, o.external_order_id, o.organization_id, o.order_number, 'shopify', c.id,
+    SELECT o.integration_id, o.external_order_id, o.organization_id, o.order_number, 'shopify',
+           (SELECT c.id FROM commerce_customers c
+            WHERE c.integration_id = o.integration_id AND c.external_customer_id = o.external_customer_id),
            CASE WHEN NOT o.redacted THEN o.external_customer_id END, CASE WHEN NOT o.redacted THEN o.customer_name END,
            CASE WHEN NOT o.redacted THEN o.customer_email END, CASE WHEN NOT o.redacted THEN o.customer_phone END,
            o.total_amount, o.subtotal, o.total_tax, o.total_discounts, o.total_outstanding, o.currency, o.presentment_currency,
@@ -50,7 +56,6 @@ WITH redacting AS MATERIALIZED (
            o.order_created_at, o.cancelled_at, o.closed_at, o.redacted, o.source_updated_at, o.source_triggered_at,
            o.source_version, now()
     FROM incoming o
-    LEFT JOIN commerce_customers c ON c.integration_id = o.integration_id AND c.external_customer_id = o.external_customer_id
     ORDER BY o.integration_id, o.external_order_id COLLATE "C"
     ON CONFLICT (integration_id, external_order_id) DO UPDATE SET
         order_number = filled(t.order_number, excluded.order_number, t.source_held, 'order_number', t.source_version, excluded.source_version),
@@ -99,7 +104,9 @@ WITH redacting AS MATERIALIZED (
                             AND o.source_version = u.source_version
     WHERE num_nonnulls(u.id, o.external_order_id) = 2
 ), line AS MATERIALIZED (
-    SELECT w.id AS order_id, w.organization_id, i.*
+    SELECT w.id AS order_id, w.organization_id, i.*,
+           (SELECT p.id FROM commerce_products p
+            WHERE p.integration_id = i.integration_id AND p.external_product_id = i.external_product_id) AS product_id
     FROM won w
     FULL JOIN unnest($33::uuid[], $34::text[], $35::integer[], $36::text[], $37::text[], $38::text[], $39::text[], $40::text[],
                      $41::text[], $42::integer[], $43::numeric[], $44::numeric[], $45::bytea[])
@@ -109,23 +116,25 @@ WITH redacting AS MATERIALIZED (
     WHERE num_nonnulls(w.id, i.external_order_id) = 2
 ), lines_gone AS (
     DELETE FROM commerce_order_items t
-    USING (SELECT n.order_id, sum(n.n) AS n
-           FROM (SELECT w.id AS order_id, 0 AS n FROM won w WHERE NOT w.inserted
-                 UNION ALL
-                 SELECT l.order_id, 1 FROM line l) n
-           GROUP BY n.order_id) n
-    WHERE t.order_id = n.order_id AND t.position >= n.n
+    WHERE t.id = ANY (ARRAY(
+        SELECT i.id
+        FROM (SELECT n.order_id, sum(n.n) AS n
+              FROM (SELECT w.id AS order_id, 0 AS n FROM won w WHERE NOT w.inserted
+                    UNION ALL
+                    SELECT l.order_id, 1 FROM line l) n
+              GROUP BY n.order_id) n
+        CROSS JOIN LATERAL (SELECT i.id FROM commerce_order_items i
+                            WHERE i.order_id = n.order_id AND i.position >= n.n OFFSET 0) i))
 ), lines_kept AS (
     INSERT INTO commerce_order_items AS t
         (organization_id, order_id, integration_id, position, product_id, variant_id, external_line_item_id,
          external_product_id, external_variant_id, title, variant_title, sku, quantity, price, total_discount, total)
-    SELECT l.organization_id, l.order_id, l.integration_id, l.position, p.id,
+    SELECT l.organization_id, l.order_id, l.integration_id, l.position, l.product_id,
            (SELECT v.id FROM commerce_product_variants v
-            WHERE v.product_id = p.id AND v.external_variant_id = l.external_variant_id), l.external_line_item_id,
+            WHERE v.product_id = l.product_id AND v.external_variant_id = l.external_variant_id), l.external_line_item_id,
            l.external_product_id, l.external_variant_id, l.title, l.variant_title, l.sku, l.quantity, l.price, l.total_discount,
            l.price * l.quantity - coalesce(l.total_discount, 0)
     FROM line l
-    LEFT JOIN commerce_products p ON p.integration_id = l.integration_id AND p.external_product_id = l.external_product_id
     ORDER BY l.order_id, l.position
     ON CONFLICT (order_id, position) DO UPDATE SET
         product_id = excluded.product_id, variant_id = excluded.variant_id,

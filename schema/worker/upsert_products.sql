@@ -3,18 +3,18 @@
 -- version that had any (variants_version), by external id, so that order items keep their links; missing ones go.
 -- Items of orders and carts that came before their product or variant are linked.
 -- Answers (tbl, type, organization_id, record) for products that really changed.
--- About num_nonnulls(): see upsert_orders.sql.
+-- About the plan: see upsert_orders.sql.
 WITH incoming AS MATERIALIZED (
     SELECT p.*
     FROM unnest($1::uuid[], $2::text[], $3::uuid[], $4::text[], $5::text[], $6::text[], $7::text[], $8::text[], $9::jsonb[],
                 $10::jsonb[], $11::boolean[], $12::timestamptz[], $13::timestamptz[], $14::bytea[])
         p (integration_id, external_product_id, organization_id, title, description, vendor, product_type, status, images, tags,
            has_variants, source_updated_at, source_triggered_at, source_version)
-    WHERE NOT EXISTS (SELECT FROM commerce_tombstones d
-                      WHERE d.integration_id = p.integration_id AND d.kind = 'product' AND d.external_id = p.external_product_id)
-      AND NOT EXISTS (SELECT FROM commerce_products t    -- delivered again
-                      WHERE t.integration_id = p.integration_id AND t.external_product_id = p.external_product_id
-                        AND t.source_version = p.source_version)
+    WHERE (SELECT d.kind FROM commerce_tombstones d
+           WHERE d.integration_id = p.integration_id AND d.kind = 'product' AND d.external_id = p.external_product_id) IS NULL
+      AND (SELECT t.source_version FROM commerce_products t
+           WHERE t.integration_id = p.integration_id AND t.external_product_id = p.external_product_id)
+          IS DISTINCT FROM p.source_version     -- else it was delivered again
 ), upserted AS (
     INSERT INTO commerce_products AS t
         (integration_id, external_product_id, organization_id, source, title, description, vendor, product_type, status, images,
@@ -63,9 +63,12 @@ WITH incoming AS MATERIALIZED (
     ORDER BY w.id, v.external_variant_id, v.position
 ), variants_gone AS (
     DELETE FROM commerce_product_variants t
-    USING won w
-    WHERE t.product_id = w.id
-      AND (t.product_id, t.external_variant_id) NOT IN (SELECT v.product_id, v.external_variant_id FROM variant v)
+    WHERE t.id = ANY (ARRAY(
+        SELECT x.id
+        FROM won w
+        CROSS JOIN LATERAL (SELECT x.id, x.product_id, x.external_variant_id FROM commerce_product_variants x
+                            WHERE x.product_id = w.id OFFSET 0) x
+        WHERE (x.product_id, x.external_variant_id) NOT IN (SELECT v.product_id, v.external_variant_id FROM variant v)))
 ), variants_kept AS (
     INSERT INTO commerce_product_variants AS t
         (organization_id, product_id, integration_id, external_variant_id, position, title, sku, price, compare_at_price,
@@ -88,31 +91,31 @@ WITH incoming AS MATERIALIZED (
     FROM upserted u
     WHERE u.inserted OR u.id IN (SELECT v.product_id FROM variants_kept v WHERE v.inserted)
 ), waiting AS MATERIALIZED (
-    SELECT a.id AS product_id, 'order' AS kind, i.id, i.external_variant_id, i.variant_id
+    SELECT a.id AS product_id, 'order' AS kind, i.id, i.external_variant_id, i.variant_id, i.product_id AS product_was
     FROM awaited a
-    JOIN commerce_order_items i ON i.integration_id = a.integration_id AND i.external_product_id = a.external_product_id
-    WHERE i.product_id IS NULL OR i.variant_id IS NULL
+    CROSS JOIN LATERAL (SELECT x.* FROM commerce_order_items x
+                        WHERE x.integration_id = a.integration_id AND x.external_product_id = a.external_product_id
+                          AND (x.product_id IS NULL OR x.variant_id IS NULL) OFFSET 0) i
     UNION ALL
-    SELECT a.id, 'cart', i.id, i.external_variant_id, i.variant_id
+    SELECT a.id, 'cart', i.id, i.external_variant_id, i.variant_id, i.product_id
     FROM awaited a
-    JOIN commerce_cart_items i ON i.integration_id = a.integration_id AND i.external_product_id = a.external_product_id
-    WHERE i.product_id IS NULL OR i.variant_id IS NULL
+    CROSS JOIN LATERAL (SELECT x.* FROM commerce_cart_items x
+                        WHERE x.integration_id = a.integration_id AND x.external_product_id = a.external_product_id
+                          AND (x.product_id IS NULL OR x.variant_id IS NULL) OFFSET 0) i
 ), link AS MATERIALIZED (
     SELECT w.kind, w.id, w.product_id, coalesce(w.variant_id, v.id) AS variant_id
     FROM waiting w
     FULL JOIN (SELECT k.* FROM variants_kept k WHERE k.inserted) v
         ON v.product_id = w.product_id AND v.external_variant_id = w.external_variant_id
-    WHERE num_nonnulls(w.id) = 1
+    WHERE num_nonnulls(w.id) = 1 AND num_nonnulls(w.product_was, w.variant_id) < num_nonnulls(w.product_id, coalesce(w.variant_id, v.id))
 ), orders_linked AS (
     UPDATE commerce_order_items t SET product_id = l.product_id, variant_id = l.variant_id
     FROM link l
     WHERE l.kind = 'order' AND t.id = l.id
-      AND (t.product_id, t.variant_id) IS DISTINCT FROM (l.product_id, l.variant_id)
 ), carts_linked AS (
     UPDATE commerce_cart_items t SET product_id = l.product_id, variant_id = l.variant_id
     FROM link l
     WHERE l.kind = 'cart' AND t.id = l.id
-      AND (t.product_id, t.variant_id) IS DISTINCT FROM (l.product_id, l.variant_id)
 )
 SELECT 'commerce_products' AS tbl, CASE WHEN u.inserted THEN 'INSERT' ELSE 'UPDATE' END AS type,
        u.organization_id::text AS organization_id, u.record::text AS record

@@ -21,8 +21,11 @@ static const char *user_token(void)
     static char token[512];
 
     if (token[0] == '\0') {
-        bool good = jwt_sign_hs256(SECRET, "{\"sub\":\"0b8c1d2e-3f40-4a5b-8c6d-7e8f90a1b2c3\",\"role\":\"authenticated\","
-                                           "\"exp\":1700003600}", token, sizeof token);
+        bool good = jwt_sign_hs256(
+            SECRET,
+            "{\"sub\":\"0b8c1d2e-3f40-4a5b-8c6d-7e8f90a1b2c3\",\"role\":\"authenticated\","
+            "\"exp\":1700003600}",
+            token, sizeof token);
         assert(good);
     }
     return token;
@@ -42,9 +45,10 @@ static void drain(struct session *s)
 static void live_on(struct hub *h, struct session *s, struct instant *now)
 {
     static const char members[1][37] = {ORGANIZATION};
-    static const char row[] = "{\"id\":\"1\",\"status\":\"ready\",\"total\":10.5,\"at\":\"2026-01-31T10:00:00Z\"}";
-    static const struct hub_change change = {ORGANIZATION, "commerce_orders", "UPDATE", {row, sizeof row - 1},
-                                             1700000000000000};
+    static const char row[] =
+        "{\"id\":\"1\",\"status\":\"ready\",\"total\":10.5,\"at\":\"2026-01-31T10:00:00Z\"}";
+    static const struct hub_change change = {
+        ORGANIZATION, "commerce_orders", "UPDATE", {row, sizeof row - 1}, 1700000000000000};
     const char *subs[4];
     unsigned n = hub_lookups(h, subs, 4, *now);
 

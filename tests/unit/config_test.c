@@ -50,7 +50,8 @@ static void flags_win_over_the_environment(void **state)
 
 static void what_is_no_setting_stays_in_argv(void **state)
 {
-    char *argv[] = {(char *)"simulate", (char *)"--rate", (char *)"5", (char *)"--listen", (char *)"127.0.0.1:0", NULL};
+    char *argv[] = {(char *)"simulate", (char *)"--rate",      (char *)"5",
+                    (char *)"--listen", (char *)"127.0.0.1:0", NULL};
     int argc = 5;
 
     (void)state;
@@ -66,7 +67,8 @@ static void a_bad_value_is_refused_in_one_line_that_names_it(void **state)
     static const struct {
         const char *flag, *value, *said;
     } cases[] = {
-        {"--stream-partitions", "0", "RINGBACK_STREAM_PARTITIONS is \"0\"; accepted is a whole number from 1 to 256"},
+        {"--stream-partitions", "0",
+         "RINGBACK_STREAM_PARTITIONS is \"0\"; accepted is a whole number from 1 to 256"},
         {"--stream-partitions", "eight", "STREAM_PARTITIONS"},
         {"--stream-partitions", "99999999999999999999", "STREAM_PARTITIONS"},
         {"--stream-partitions", "-1", "STREAM_PARTITIONS"},

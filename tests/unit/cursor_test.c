@@ -1,4 +1,5 @@
-/* What to read next: a partition's cursor, how much to ask for, and the read over many partitions. */
+/* What to read next: a partition's cursor, how much to ask for, and the read over many partitions.
+ */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -9,7 +10,13 @@
 
 #include "cursor.h"
 
-enum { WINDOW = 100, GROUP = CURSOR_DO_GROUP, RECOVER = CURSOR_DO_RECOVER, READ = CURSOR_DO_READ, DRAINED = CURSOR_DRAINED };
+enum {
+    WINDOW = 100,
+    GROUP = CURSOR_DO_GROUP,
+    RECOVER = CURSOR_DO_RECOVER,
+    READ = CURSOR_DO_READ,
+    DRAINED = CURSOR_DRAINED
+};
 
 #define ID(n) ((struct entry_id){(n), 0})
 
@@ -79,7 +86,8 @@ static void draining_an_idle_partition_is_done_at_once_unless_a_command_is_under
     (void)cursor_gain(&c);
     assert_int_equal(cursor_grouped(&c, true), RECOVER);
     assert_int_equal(cursor_drain(&c), 0);
-    assert_int_equal(cursor_recovered(&c, 9, ID(9), 0), DRAINED); /* the driver hands over nothing any more */
+    assert_int_equal(cursor_recovered(&c, 9, ID(9), 0),
+                     DRAINED); /* the driver hands over nothing any more */
     assert_int_equal(c.last.ms, 0);
 }
 
@@ -94,7 +102,8 @@ static void a_lost_group_is_made_again_and_recovery_goes_on_behind_what_is_held(
     assert_int_equal(cursor_grouped(&c, true), RECOVER);
     assert_int_equal(c.last.ms, 30);
     assert_int_equal(c.held, 4);
-    assert_int_equal(cursor_no_group(&c), 0); /* lost again while the recovery is under way: after its answer */
+    assert_int_equal(cursor_no_group(&c),
+                     0); /* lost again while the recovery is under way: after its answer */
     assert_int_equal(cursor_recovered(&c, 2, ID(99), 2), GROUP);
     assert_int_equal(c.last.ms, 30);
 }
@@ -134,83 +143,96 @@ static void answers_that_come_after_the_partition_was_lost_change_nothing(void *
     assert_int_equal(cursor_gain(&c), GROUP); /* and it can be gained again */
 }
 
-/* Every input in every order that Redis and the worker can produce. A model driver keeps what is under way; the
- * machine must never get stuck: with all answers given and everything settled it reads, or is drained. */
+/* A driver and a Redis that answer at random: at most one command is under way, its answer may come
+ * or fail. */
+static struct model {
+    struct cursor c;
+    unsigned under_way, held;
+} m;
+
+static void model_obey(unsigned bits)
+{
+    unsigned command = bits & (GROUP | RECOVER);
+
+    assert_true(m.c.busy || command == 0);
+    if (command != 0) {
+        assert_int_equal(m.under_way, 0);
+        m.under_way = command;
+    }
+    if (bits & DRAINED)
+        cursor_lose(&m.c);
+    if (m.c.state == CURSOR_OFF)
+        m.held = 0;
+}
+
+static unsigned model_answer(bool ok)
+{
+    unsigned command = m.under_way;
+
+    m.under_way = 0;
+    if (command == GROUP)
+        return cursor_grouped(&m.c, ok);
+    if (command == RECOVER)
+        return ok ? cursor_recovered(&m.c, 0, ID(1), m.held) : cursor_recover_failed(&m.c);
+    return 0;
+}
+
+static unsigned model_input(long which)
+{
+    switch (which) {
+    case 0:
+        /* Leases and reads share a connection: what was asked is answered before a lease comes back. */
+        return m.c.state == CURSOR_OFF && m.under_way == 0 ? cursor_gain(&m.c) : 0;
+    case 1:
+        cursor_lose(&m.c);
+        return 0;
+    case 2:
+        return cursor_drain(&m.c);
+    case 3:
+        return cursor_no_group(&m.c);
+    case 4:
+        m.held -= m.held > 0;
+        return cursor_settled(&m.c, m.held);
+    case 5:
+        return cursor_retry(&m.c);
+    case 6:
+        m.c.in_read = m.c.in_read || m.c.state == CURSOR_READING;
+        return 0;
+    case 7:
+        return m.c.in_read ? cursor_read_over(&m.c) : 0;
+    case 8:
+        if (m.c.in_read && cursor_takes_new(&m.c) && m.held < m.c.window)
+            cursor_entries(&m.c, ID(2), ++m.held);
+        return 0;
+    default:
+        return model_answer(random() % 3 > 0);
+    }
+}
+
+/* Any order of inputs: with all answers given and everything settled it reads in the end. */
 static void no_order_of_inputs_gets_it_stuck(void **state)
 {
     (void)state;
     srandom(11);
-    for (int round = 0; round < 3000; round++) {
-        struct cursor c;
-        unsigned under_way = 0, bits = 0, held = 0;
-        cursor_init(&c, 10);
-        for (int step = 0; step < 60; step++) {
-            switch (random() % 10) {
-            case 0:
-                bits = c.state == CURSOR_OFF ? cursor_gain(&c) : 0;
-                break;
-            case 1:
-                cursor_lose(&c);
-                held = 0;
-                bits = 0;
-                break;
-            case 2:
-                bits = cursor_drain(&c);
-                break;
-            case 3:
-                bits = cursor_no_group(&c);
-                break;
-            case 4:
-                held = held > 0 ? held - 1 : 0;
-                bits = cursor_settled(&c, c.state == CURSOR_OFF ? 0 : held);
-                break;
-            case 5:
-                bits = cursor_retry(&c);
-                break;
-            case 6:
-                c.in_read = c.in_read || c.state == CURSOR_READING;
-                bits = 0;
-                break;
-            case 7:
-                bits = c.in_read ? cursor_read_over(&c) : 0;
-                break;
-            default:
-                bits = 0;
-                if (under_way & GROUP)
-                    bits = cursor_grouped(&c, random() % 3 > 0);
-                else if (under_way & RECOVER)
-                    bits = random() % 3 == 0 ? cursor_recover_failed(&c) : cursor_recovered(&c, 0, ID(1), held);
-                under_way = 0;
-            }
-            assert_true(c.busy || (bits & (GROUP | RECOVER)) == 0);
-            if (bits & (GROUP | RECOVER)) {
-                assert_int_equal(under_way, 0); /* one command at a time */
-                under_way = bits & (GROUP | RECOVER);
-            }
-            if (bits & DRAINED)
-                cursor_lose(&c);
-        }
+    for (int round = 0; round < 5000; round++) {
+        m = (struct model){0};
+        cursor_init(&m.c, 10);
+        for (int step = 0; step < 60; step++)
+            model_obey(model_input(random() % 11));
         for (int calm = 0; calm < 10; calm++) {
-            if (c.state == CURSOR_OFF)
-                bits = under_way == 0 ? cursor_gain(&c) : 0;
-            else
-                bits = cursor_settled(&c, 0) | cursor_retry(&c);
-            if (under_way == 0)
-                under_way = bits & (GROUP | RECOVER);
-            if (c.in_read)
-                under_way |= cursor_read_over(&c) & (GROUP | RECOVER);
-            if (under_way & GROUP)
-                under_way = cursor_grouped(&c, true) & (GROUP | RECOVER);
-            else if (under_way & RECOVER)
-                under_way = cursor_recovered(&c, 0, ID(1), 0) & (GROUP | RECOVER);
-            if (c.state == CURSOR_DRAINING && (cursor_settled(&c, 0) & DRAINED))
-                cursor_lose(&c);
+            m.held = 0;
+            model_obey(model_answer(true));
+            model_obey(model_input(7));
+            model_obey(model_input(4));
+            model_obey(model_input(5));
+            model_obey(model_input(0));
         }
-        assert_int_equal(c.state, CURSOR_READING);
+        assert_int_equal(m.c.state, CURSOR_READING);
     }
 }
 
-/* ---- how much ----------------------------------------------------------------------------------- */
+/* ---- how much -----------------------------------------------------------------------------------
+ */
 
 static void the_count_grows_with_full_replies_and_shrinks_with_poor_ones(void **state)
 {
@@ -249,7 +271,8 @@ static void the_expected_reply_stays_below_the_byte_budget(void **state)
     assert_int_equal(p.largest, READ_LARGEST_MIN);
 }
 
-/* ---- the read over many ------------------------------------------------------------------------- */
+/* ---- the read over many -------------------------------------------------------------------------
+ */
 
 enum { N = 4 };
 
@@ -345,8 +368,10 @@ int main(void)
         cmocka_unit_test(the_count_grows_with_full_replies_and_shrinks_with_poor_ones),
         cmocka_unit_test(the_expected_reply_stays_below_the_byte_budget),
         cmocka_unit_test_setup(a_read_spans_all_in_turn_and_blocks_long, plan_setup),
-        cmocka_unit_test_setup(who_has_no_room_or_is_not_ready_is_left_out_and_the_block_is_short, plan_setup),
-        cmocka_unit_test_setup(nobody_is_asked_for_more_than_it_has_room_for_and_nobody_starves, plan_setup),
+        cmocka_unit_test_setup(who_has_no_room_or_is_not_ready_is_left_out_and_the_block_is_short,
+                               plan_setup),
+        cmocka_unit_test_setup(nobody_is_asked_for_more_than_it_has_room_for_and_nobody_starves,
+                               plan_setup),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

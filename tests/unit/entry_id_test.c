@@ -12,7 +12,8 @@
 
 static void ids_are_read_and_written_back(void **state)
 {
-    static const char *const ids[] = {"0-0", "1-1", "1700000000000-7", "18446744073709551615-18446744073709551615"};
+    static const char *const ids[] = {"0-0", "1-1", "1700000000000-7",
+                                      "18446744073709551615-18446744073709551615"};
 
     (void)state;
     for (size_t i = 0; i < sizeof ids / sizeof ids[0]; i++) {
@@ -26,8 +27,19 @@ static void ids_are_read_and_written_back(void **state)
 
 static void what_is_no_id_is_refused_and_leaves_the_output_alone(void **state)
 {
-    static const char *const bad[] = {"",  "-",  "1-",  "-1",  "1-2-3", "a-1", "1-a", " 1-1",
-                                      "1-1 ", "+1-1", "1--1", "18446744073709551616-0", "0-99999999999999999999"};
+    static const char *const bad[] = {"",
+                                      "-",
+                                      "1-",
+                                      "-1",
+                                      "1-2-3",
+                                      "a-1",
+                                      "1-a",
+                                      " 1-1",
+                                      "1-1 ",
+                                      "+1-1",
+                                      "1--1",
+                                      "18446744073709551616-0",
+                                      "0-99999999999999999999"};
     (void)state;
     for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
         struct entry_id id = {7, 8};
@@ -49,18 +61,23 @@ static void a_sequence_may_be_missing_and_text_need_not_end(void **state)
 
 static void ids_are_ordered_by_time_then_sequence(void **state)
 {
-    const struct entry_id ascending[] = {{0, 0}, {0, 1}, {0, UINT64_MAX}, {1, 0}, {2, 5}, {UINT64_MAX, UINT64_MAX}};
+    const struct entry_id ascending[] = {{0, 0}, {0, 1}, {0, UINT64_MAX},
+                                         {1, 0}, {2, 5}, {UINT64_MAX, UINT64_MAX}};
 
     (void)state;
     for (int i = 0; i < 6; i++)
         for (int j = 0; j < 6; j++) {
             int c = entry_id_compare(ascending[i], ascending[j]);
             assert_int_equal((c > 0) - (c < 0), (i > j) - (i < j));
-            assert_int_equal(entry_id_compare(entry_id_min(ascending[i], ascending[j]), ascending[i < j ? i : j]), 0);
+            assert_int_equal(entry_id_compare(entry_id_min(ascending[i], ascending[j]),
+                                              ascending[i < j ? i : j]),
+                             0);
         }
     for (int i = 0; i < 5; i++)
         assert_true(entry_id_compare(entry_id_next(ascending[i]), ascending[i]) > 0);
-    assert_int_equal(entry_id_compare(entry_id_next((struct entry_id){0, UINT64_MAX}), (struct entry_id){1, 0}), 0);
+    assert_int_equal(
+        entry_id_compare(entry_id_next((struct entry_id){0, UINT64_MAX}), (struct entry_id){1, 0}),
+        0);
     assert_int_equal(entry_id_compare(entry_id_next(ENTRY_ID_LAST), ENTRY_ID_LAST), 0);
 }
 

@@ -3,6 +3,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <stdlib.h>
+
 #include <cmocka.h>
 
 #include "runtime/jsontext.h"
@@ -10,8 +11,17 @@
 static void jsontext_accepts_json(void **state)
 {
     static const char *const good[] = {
-        "{}", "[]", " { } ", "0", "-0.5e+10", "true", "null", "\"\"", "\"\\u00e9\\ud83d\\ude00\"",
-        "{\"a\":[1,2,{\"b\":null}],\"c\":\"\xc3\xa9\xe2\x82\xac\xf0\x9f\x98\x80\"}", "[[[[1]]]]",
+        "{}",
+        "[]",
+        " { } ",
+        "0",
+        "-0.5e+10",
+        "true",
+        "null",
+        "\"\"",
+        "\"\\u00e9\\ud83d\\ude00\"",
+        "{\"a\":[1,2,{\"b\":null}],\"c\":\"\xc3\xa9\xe2\x82\xac\xf0\x9f\x98\x80\"}",
+        "[[[[1]]]]",
     };
     (void)state;
     for (size_t i = 0; i < sizeof good / sizeof good[0]; i++)
@@ -22,9 +32,37 @@ static void jsontext_accepts_json(void **state)
 static void jsontext_refuses_what_is_not_json(void **state)
 {
     static const char *const bad[] = {
-        "", " ", "{", "}", "[1,]", "{\"a\":}", "{\"a\" 1}", "{a:1}", "[1 2]", "01", "1.", "-", "1e", "+1", ".5",
-        "tru", "nul", "\"", "\"\\x\"", "\"\\u12g4\"", "\"\t\"", "{} {}", "[1]x", "\"\xff\"", "\"\xc0\x80\"",
-        "\"\xed\xa0\x80\"", "\"\xf4\x90\x80\x80\"", "\"\xe2\x82\"", "{\"a\":1,}", "NaN", "'a'",
+        "",
+        " ",
+        "{",
+        "}",
+        "[1,]",
+        "{\"a\":}",
+        "{\"a\" 1}",
+        "{a:1}",
+        "[1 2]",
+        "01",
+        "1.",
+        "-",
+        "1e",
+        "+1",
+        ".5",
+        "tru",
+        "nul",
+        "\"",
+        "\"\\x\"",
+        "\"\\u12g4\"",
+        "\"\t\"",
+        "{} {}",
+        "[1]x",
+        "\"\xff\"",
+        "\"\xc0\x80\"",
+        "\"\xed\xa0\x80\"",
+        "\"\xf4\x90\x80\x80\"",
+        "\"\xe2\x82\"",
+        "{\"a\":1,}",
+        "NaN",
+        "'a'",
     };
     (void)state;
     for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++)
@@ -74,7 +112,8 @@ static void jsontext_decodes_strings(void **state)
     assert_int_equal(n, 8);
     assert_string_equal(out, "a\n\xc3\xa9\xf0\x9f\x98\x80");
     assert_true(jsontext_string(TEXT("\"123456789012345\""), out, sizeof out, NULL));
-    assert_false(jsontext_string(TEXT("\"1234567890123456\""), out, sizeof out, NULL)); /* no room for the NUL */
+    assert_false(jsontext_string(TEXT("\"1234567890123456\""), out, sizeof out,
+                                 NULL)); /* no room for the NUL */
     assert_false(jsontext_string(TEXT("\"\\u0000\""), out, sizeof out, NULL));
     assert_false(jsontext_string(TEXT("\"\\ud800\""), out, sizeof out, NULL));
     assert_false(jsontext_string(TEXT("\"\\udc00x\""), out, sizeof out, NULL));

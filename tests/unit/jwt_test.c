@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
 #include <cmocka.h>
 
 #include <openssl/bn.h>
@@ -67,7 +68,8 @@ static void hs256(const char *secret, const char *header, const char *payload, c
 
 static void claims(char out[512], long long exp, const char *more)
 {
-    snprintf(out, 512, "{\"sub\":\"%s\",\"role\":\"authenticated\",\"exp\":%lld%s}", SUB, exp, more);
+    snprintf(out, 512, "{\"sub\":\"%s\",\"role\":\"authenticated\",\"exp\":%lld%s}", SUB, exp,
+             more);
 }
 
 static void jwt_accepts_what_it_signed(void **state)
@@ -115,10 +117,19 @@ static void jwt_refuses_any_tampering(void **state)
 static void jwt_refuses_other_keys_and_algorithms(void **state)
 {
     static const char *const headers[] = {
-        "{\"alg\":\"none\"}", "{\"alg\":\"None\"}", "{\"alg\":\"HS384\"}", "{\"alg\":\"HS512\"}", "{}", "{\"alg\":null}",
-        "{\"alg\":[\"HS256\"]}", "{\"alg\":\"HS256\",\"crit\":[\"b64\"]}", "{\"alg\":\"ES256\"}", "{\"alg\":\"RS256\"}",
+        "{\"alg\":\"none\"}",
+        "{\"alg\":\"None\"}",
+        "{\"alg\":\"HS384\"}",
+        "{\"alg\":\"HS512\"}",
+        "{}",
+        "{\"alg\":null}",
+        "{\"alg\":[\"HS256\"]}",
+        "{\"alg\":\"HS256\",\"crit\":[\"b64\"]}",
+        "{\"alg\":\"ES256\"}",
+        "{\"alg\":\"RS256\"}",
     };
-    struct jwt_keys *k = keys_of(SECRET, NULL), *none = keys_of(NULL, NULL), *other = keys_of("another secret, also long", NULL);
+    struct jwt_keys *k = keys_of(SECRET, NULL), *none = keys_of(NULL, NULL),
+                    *other = keys_of("another secret, also long", NULL);
     char payload[512], token[4096];
     struct jwt j;
 
@@ -133,7 +144,8 @@ static void jwt_refuses_other_keys_and_algorithms(void **state)
             fail_msg("accepted without signature: %s", headers[i]);
     }
     hs256(SECRET, "{\"alg\":\"HS256\",\"kid\":\"legacy\"}", payload, token);
-    assert_int_equal(verify(k, token, &j), JWT_OK); /* an unknown kid with HS256 is the legacy secret */
+    assert_int_equal(verify(k, token, &j),
+                     JWT_OK); /* an unknown kid with HS256 is the legacy secret */
     assert_int_equal(verify(other, token, &j), JWT_BAD_SIGNATURE);
     assert_int_equal(verify(none, token, &j), JWT_NO_KEY);
     jwt_keys_free(k);
@@ -144,8 +156,8 @@ static void jwt_refuses_other_keys_and_algorithms(void **state)
 static void jwt_checks_times_with_skew(void **state)
 {
     static const struct {
-        long long       exp;
-        const char     *more;
+        long long exp;
+        const char *more;
         enum jwt_result result;
     } cases[] = {
         {NOW - 29, "", JWT_OK},
@@ -206,8 +218,16 @@ static void jwt_takes_only_a_uuid_as_subject(void **state)
 static void jwt_refuses_what_is_no_token(void **state)
 {
     static const char *const bad[] = {
-        "", ".", "..", "...", "a.b.c", "eyJhbGciOiJIUzI1NiJ9..", "sb_publishable_123",
-        "eyJhbGciOiJIUzI1NiJ9=.e30.AAAA", "eyJhbGciOiJIUzI1NiJ9.e30.AAAA.AAAA", "eyJhbGciOiJIUzI1NiJ9\n.e30.AAAA",
+        "",
+        ".",
+        "..",
+        "...",
+        "a.b.c",
+        "eyJhbGciOiJIUzI1NiJ9..",
+        "sb_publishable_123",
+        "eyJhbGciOiJIUzI1NiJ9=.e30.AAAA",
+        "eyJhbGciOiJIUzI1NiJ9.e30.AAAA.AAAA",
+        "eyJhbGciOiJIUzI1NiJ9\n.e30.AAAA",
     };
     struct jwt_keys *k = keys_of(SECRET, NULL);
     char huge[JWT_MAX + 2], token[4096];
@@ -248,7 +268,9 @@ static void ec_jwk(EVP_PKEY *key, const char *kid, char *out, size_t size)
 
     EVP_PKEY_get_bn_param(key, OSSL_PKEY_PARAM_EC_PUB_X, &x);
     EVP_PKEY_get_bn_param(key, OSSL_PKEY_PARAM_EC_PUB_Y, &y);
-    snprintf(out, size, "{\"kty\":\"EC\",\"crv\":\"P-256\",\"alg\":\"ES256\",\"use\":\"sig\",\"kid\":\"%s\"", kid);
+    snprintf(out, size,
+             "{\"kty\":\"EC\",\"crv\":\"P-256\",\"alg\":\"ES256\",\"use\":\"sig\",\"kid\":\"%s\"",
+             kid);
     number_member(x, 32, "x", out, size);
     number_member(y, 32, "y", out, size);
     strcat(out, "}");
@@ -304,7 +326,8 @@ static void jwt_chooses_the_key_by_its_own_list(void **state)
     (void)state;
     ec_jwk(ec, "ec-1", ec_text, sizeof ec_text);
     rsa_jwk(rsa, "rsa-1", rsa_text, sizeof rsa_text);
-    snprintf(jwks, sizeof jwks, "{\"keys\":[{\"kty\":\"OKP\",\"kid\":\"x\"},%s,%s,7]}", ec_text, rsa_text);
+    snprintf(jwks, sizeof jwks, "{\"keys\":[{\"kty\":\"OKP\",\"kid\":\"x\"},%s,%s,7]}", ec_text,
+             rsa_text);
     k = keys_of(SECRET, jwks);
     claims(payload, NOW + 60, "");
 
@@ -342,7 +365,8 @@ static void jwt_refuses_bad_key_sets(void **state)
     /* Too small a modulus, a point off the curve, a short coordinate: skipped, so nothing is left that checks. */
     static const char *const useless[] = {
         "{\"keys\":[{\"kty\":\"RSA\",\"n\":\"AQAB\",\"e\":\"AQAB\"}]}",
-        ("{\"keys\":[{\"kty\":\"EC\",\"crv\":\"P-256\",\"x\":\"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA\","
+        ("{\"keys\":[{\"kty\":\"EC\",\"crv\":\"P-256\",\"x\":"
+         "\"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA\","
          "\"y\":\"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA\"}]}"),
         "{\"keys\":[{\"kty\":\"EC\",\"crv\":\"P-256\",\"x\":\"AAAA\",\"y\":\"AAAA\"}]}",
         "{\"keys\":[{\"kty\":\"oct\",\"k\":\"c2VjcmV0c2VjcmV0\"}]}",
@@ -368,7 +392,8 @@ static void jwt_refuses_bad_key_sets(void **state)
 
 static void base64url_is_strict(void **state)
 {
-    static const char *const bad[] = {"A", "AB", "A=", "AAA=", "AA AA", "+A", "/A", "AAAAB", "AB.A"};
+    static const char *const bad[] = {"A",  "AB", "A=",    "AAA=", "AA AA",
+                                      "+A", "/A", "AAAAB", "AB.A"};
     unsigned char out[16];
     char text[32];
     size_t n;

@@ -1,4 +1,5 @@
-/* Leases: single histories as lists of inputs, then whole fleets of workers against a simulated Redis. */
+/* Leases: single histories as lists of inputs, then whole fleets of workers against a simulated
+ * Redis. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -106,7 +107,8 @@ static void refused_and_lost_renewals_are_repeated_until_the_lease_ends(void **s
     assert_string_equal(orders(), "");
     assert_true(leases_owns(&t, 0, 3000));
     leases_tick(&t, 4000);
-    assert_string_equal(orders(), "N0"); /* the other renewals and the heartbeat are still under way */
+    assert_string_equal(orders(),
+                        "N0"); /* the other renewals and the heartbeat are still under way */
     leases_renewed(&t, 0, LEASE_NO, 4000);
     assert_string_equal(orders(), "L0");
     leases_tick(&t, 9000); /* no answer ever came for the rest */
@@ -258,36 +260,38 @@ static void shares_add_up_for_every_number_of_workers(void **state)
         }
 }
 
-/* ---- a fleet ------------------------------------------------------------------------------------ */
+/* ---- a fleet ------------------------------------------------------------------------------------
+ */
 
-/* Time goes in steps; Redis answers after a delay, truthfully; links break; workers join, leave, are killed and are
- * stopped for a while. At no moment may two workers believe that they own a partition, nor one believe it while Redis
- * does not. Then the faults end, and within two leases everything must be shared evenly. */
+/* Time goes in steps; Redis answers after a delay, truthfully; links break; workers join, leave,
+ * are killed and are stopped for a while. At no moment may two workers believe that they own a
+ * partition, nor one believe it while Redis does not. Then the faults end, and within two leases
+ * everything must be shared evenly. */
 enum { WORKERS = 6, WIRE_MAX = 4096, STEP_MS = 50, DELAY_MS_MAX = 400 };
 
 struct message {
-    uint64_t              due_ms; /* when Redis carries it out; the answer is there `back_ms` later */
-    uint64_t              back_ms;
+    uint64_t due_ms; /* when Redis carries it out; the answer is there `back_ms` later */
+    uint64_t back_ms;
     enum lease_order_kind kind;
-    unsigned              partition;
-    bool                  done;
-    int                   answer;
-    bool                  could[P];
-    unsigned              rank, members;
+    unsigned partition;
+    bool done;
+    int answer;
+    bool could[P];
+    unsigned rank, members;
 };
 
 static unsigned long gained, drained, answered;
 
 static struct fleet {
     struct worker {
-        struct leases  leases;
-        bool           alive, linked;
-        uint64_t       asleep_until, drain_at[P], last_due;
+        struct leases leases;
+        bool alive, linked;
+        uint64_t asleep_until, drain_at[P], last_due;
         struct message wire[WIRE_MAX]; /* in order; [first, last) */
-        unsigned       first, last;
+        unsigned first, last;
     } worker[WORKERS];
     struct {
-        int      owner; /* -1: nobody */
+        int owner; /* -1: nobody */
         uint64_t expires_ms;
     } key[P];
     uint64_t member_until[WORKERS];
@@ -344,7 +348,8 @@ static void run_orders(struct worker *w)
 
     while (leases_next(&w->leases, &o)) {
         if (o.kind == LEASE_TELL_DRAIN)
-            w->drain_at[o.partition] = f.now + (uint64_t)random() % 12000; /* some are slower than a lease */
+            w->drain_at[o.partition] =
+                f.now + (uint64_t)random() % 12000; /* some are slower than a lease */
         gained += o.kind == LEASE_TELL_GAINED;
         drained += o.kind == LEASE_TELL_DRAIN;
         if (o.kind >= LEASE_TELL_GAINED)
@@ -353,7 +358,8 @@ static void run_orders(struct worker *w)
         struct message *m = &w->wire[w->last++ % WIRE_MAX];
         *m = (struct message){.kind = o.kind, .partition = o.partition};
         m->due_ms = f.now + (uint64_t)random() % DELAY_MS_MAX;
-        m->due_ms = m->due_ms > w->last_due ? m->due_ms : w->last_due; /* one connection keeps the order */
+        m->due_ms =
+            m->due_ms > w->last_due ? m->due_ms : w->last_due; /* one connection keeps the order */
         w->last_due = m->due_ms;
         m->back_ms = (uint64_t)random() % DELAY_MS_MAX;
     }
@@ -534,7 +540,7 @@ static void everything_is_shared_evenly(void)
 static void a_fleet_never_has_two_owners_and_comes_to_rest_evenly(void **state)
 {
     (void)state;
-    for (unsigned seed = 1; seed <= 60; seed++) {
+    for (unsigned seed = 1; seed <= 300; seed++) {
         srandom(seed);
         memset(&f, 0, sizeof f);
         for (unsigned p = 0; p < P; p++)
@@ -553,7 +559,7 @@ static void a_fleet_never_has_two_owners_and_comes_to_rest_evenly(void **state)
         everything_is_shared_evenly();
     }
     /* The histories were worth it. */
-    assert_true(gained > 60 * 50 && drained > 60 * 5 && answered > 60 * 1000);
+    assert_true(gained > 10000 && drained > 2500 && answered > 100000);
 }
 
 int main(void)

@@ -50,13 +50,34 @@ static void urls_are_taken_apart(void **state)
 
 static void bad_urls_are_refused_with_a_sentence_that_keeps_the_password(void **state)
 {
-    static const char *const bad[] = {
-        "", "localhost:6379", "http://cache", "rediss://cache", "redis://", "redis:///0", "redis://:6379",
-        "redis://cache:0", "redis://cache:65536", "redis://cache:x", "redis://cache:", "redis://cache/x",
-        "redis://cache/1/2", "redis://cache/99999999", "redis://cache?db=1", "redis://[::1", "redis://[::1]x",
-        "redis://[]", "redis://a%2:hunter2@cache", "redis://a:hunter2%zz@cache", "redis://a:hunter2%00@cache",
-        "redis://user:@cache", "unix://", "unix://run", "unix:///", "unix:///a?x=1", "unix:///a?db=",
-        "unix://hunter2/run/r.sock"};
+    static const char *const bad[] = {"",
+                                      "localhost:6379",
+                                      "http://cache",
+                                      "rediss://cache",
+                                      "redis://",
+                                      "redis:///0",
+                                      "redis://:6379",
+                                      "redis://cache:0",
+                                      "redis://cache:65536",
+                                      "redis://cache:x",
+                                      "redis://cache:",
+                                      "redis://cache/x",
+                                      "redis://cache/1/2",
+                                      "redis://cache/99999999",
+                                      "redis://cache?db=1",
+                                      "redis://[::1",
+                                      "redis://[::1]x",
+                                      "redis://[]",
+                                      "redis://a%2:hunter2@cache",
+                                      "redis://a:hunter2%zz@cache",
+                                      "redis://a:hunter2%00@cache",
+                                      "redis://user:@cache",
+                                      "unix://",
+                                      "unix://run",
+                                      "unix:///",
+                                      "unix:///a?x=1",
+                                      "unix:///a?db=",
+                                      "unix://hunter2/run/r.sock"};
     char longer[700];
     struct link_url u;
     const char *why;

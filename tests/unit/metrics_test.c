@@ -85,7 +85,8 @@ static void a_log_line_is_one_line_of_json_whatever_the_value(void **state)
 
     (void)state;
     logged("a\"b\\c\nd\x01", line, sizeof line);
-    assert_non_null(strstr(line, "\"msg\":\"m\",\"key\":\"a\\\"b\\\\c\\u000ad\\u0001\",\"n\":\"-5\"}\n"));
+    assert_non_null(
+        strstr(line, "\"msg\":\"m\",\"key\":\"a\\\"b\\\\c\\u000ad\\u0001\",\"n\":\"-5\"}\n"));
     assert_non_null(strstr(line, "\"level\":\"info\""));
     logged(NULL, line, sizeof line);
     assert_non_null(strstr(line, "\"key\":null"));

@@ -1,5 +1,6 @@
-/* The whole queue against a real Redis of its own, on a unix socket in a temporary folder: what Redis really answers
- * when it is full, restarted, flushed, paused, or cuts connections. Skipped only if redis-server is not installed. */
+/* The whole queue against a real Redis of its own, on a unix socket in a temporary folder: what
+ * Redis really answers when it is full, restarted, flushed, paused, or cuts connections. Skipped
+ * only if redis-server is not installed. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -27,11 +28,12 @@ enum { P = 8, LEASE_MS = 1000, SEEN_MAX = 8192, WAIT_MS = 15000 };
 
 static const char org_a[] = "00000000-0000-4000-8000-00000000000a";
 
-/* ---- a Redis of our own ------------------------------------------------------------------------- */
+/* ---- a Redis of our own -------------------------------------------------------------------------
+ */
 
 static struct {
-    char          dir[64], socket[96], url[112];
-    pid_t         pid;
+    char dir[64], socket[96], url[112];
+    pid_t pid;
     redisContext *admin;
 } redis;
 
@@ -65,8 +67,9 @@ static void redis_start(void)
         int null = open("/dev/null", O_WRONLY);
         prctl(PR_SET_PDEATHSIG, SIGKILL); /* a crashed test leaves nothing behind */
         dup2(null, 1);
-        execlp("redis-server", "redis-server", "--port", "0", "--unixsocket", redis.socket, "--dir", redis.dir, "--save",
-               "", "--appendonly", "yes", "--appendfsync", "always", "--maxmemory-policy", "noeviction", (char *)NULL);
+        execlp("redis-server", "redis-server", "--port", "0", "--unixsocket", redis.socket, "--dir",
+               redis.dir, "--save", "", "--appendonly", "yes", "--appendfsync", "always",
+               "--maxmemory-policy", "noeviction", (char *)NULL);
         _exit(127);
     }
     admin_connect();
@@ -118,7 +121,8 @@ static void add_event(unsigned p, const char *id, const char *text)
     ask("XADD ringback:{%u}:events %s e %s", p, id, text);
 }
 
-/* ---- the loop ----------------------------------------------------------------------------------- */
+/* ---- the loop -----------------------------------------------------------------------------------
+ */
 
 static void on_wake(uv_timer_t *t)
 {
@@ -151,23 +155,24 @@ static void run_for(unsigned ms)
     (void)run_until(never, ms);
 }
 
-/* ---- a worker ----------------------------------------------------------------------------------- */
+/* ---- a worker -----------------------------------------------------------------------------------
+ */
 
 struct seen {
     struct entry_id id;
-    unsigned        partition, deliveries;
-    bool            vanished;
-    char            text[16];
+    unsigned partition, deliveries;
+    bool vanished;
+    char text[16];
 };
 
 struct worker {
     struct consumer *c;
-    char             name[16];
-    bool             owned[P], settles, closed, stopped, up;
-    unsigned         gained, lost, dropped, settled_ok, settled_bad, n_updates;
-    char             last_reason[80];
-    struct seen      seen[SEEN_MAX];
-    unsigned         n;
+    char name[16];
+    bool owned[P], settles, closed, stopped, up;
+    unsigned gained, lost, dropped, settled_ok, settled_bad, n_updates;
+    char last_reason[80];
+    struct seen seen[SEEN_MAX];
+    unsigned n;
 };
 
 static struct worker *w1, *w2, *w3;
@@ -184,8 +189,12 @@ static void on_settled(void *ctx, bool ok)
 
 static void settle(struct worker *w, unsigned p, const struct entry_id *ids, unsigned n)
 {
-    struct live_update u = {.organization_id = org_a, .table = "commerce_orders", .type = "INSERT",
-                            .record = "{\"a\":1}", .record_len = 7, .committed_us = 42};
+    struct live_update u = {.organization_id = org_a,
+                            .table = "commerce_orders",
+                            .type = "INSERT",
+                            .record = "{\"a\":1}",
+                            .record_len = 7,
+                            .committed_us = 42};
 
     consumer_settle(w->c, p, &u, w->n_updates, ids, n, on_settled, w);
 }
@@ -196,7 +205,8 @@ static void on_gained(void *ctx, unsigned p)
     struct worker *all[] = {w1, w2, w3};
 
     for (unsigned i = 0; i < 3; i++)
-        assert_false(all[i] != NULL && all[i]->c != NULL && consumer_owns(all[i]->c, p) && all[i] != w);
+        assert_false(all[i] != NULL && all[i]->c != NULL && consumer_owns(all[i]->c, p) &&
+                     all[i] != w);
     assert_false(w->owned[p]);
     w->owned[p] = true;
     w->gained++;
@@ -263,10 +273,19 @@ static void on_closed(void *ctx)
 static struct worker *worker_start(const char *name, bool settles)
 {
     struct worker *w = calloc(1, sizeof *w);
-    struct consumer_options o = {.redis_url = redis.url, .partitions = P, .worker_id = name, .lease_ms = LEASE_MS,
-                                 .retention_ms = 3600 * 1000, .window = 100, .read_count = 50,
-                                 .on_gained = on_gained, .on_lost = on_lost, .on_entries = on_entries,
-                                 .on_live_dropped = on_dropped, .on_state = on_state, .on_stopped = on_stopped,
+    struct consumer_options o = {.redis_url = redis.url,
+                                 .partitions = P,
+                                 .worker_id = name,
+                                 .lease_ms = LEASE_MS,
+                                 .retention_ms = 3600 * 1000,
+                                 .window = 100,
+                                 .read_count = 50,
+                                 .on_gained = on_gained,
+                                 .on_lost = on_lost,
+                                 .on_entries = on_entries,
+                                 .on_live_dropped = on_dropped,
+                                 .on_state = on_state,
+                                 .on_stopped = on_stopped,
                                  .ctx = w};
 
     assert_non_null(w);
@@ -345,7 +364,8 @@ static void w1_sees(unsigned n)
     assert_true(run_until(w1_has_seen, WAIT_MS));
 }
 
-/* ---- set-up ------------------------------------------------------------------------------------- */
+/* ---- set-up -------------------------------------------------------------------------------------
+ */
 
 static int group_setup(void **state)
 {
@@ -413,7 +433,8 @@ static void need_redis(void)
     }
 }
 
-/* ---- the way of an event ------------------------------------------------------------------------ */
+/* ---- the way of an event ------------------------------------------------------------------------
+ */
 
 static unsigned published[4];
 static bool publisher_up;
@@ -581,12 +602,13 @@ static void a_pending_entry_whose_payload_is_gone_is_reported_as_vanished(void *
     assert_int_equal(stats.vanished_total, 1);
 }
 
-/* ---- healing ------------------------------------------------------------------------------------ */
+/* ---- healing ------------------------------------------------------------------------------------
+ */
 
 static void a_lost_group_stream_or_database_is_made_again(void **state)
 {
-    static const char *const disasters[] = {"XGROUP DESTROY ringback:{4}:events workers", "DEL ringback:{4}:events",
-                                            "FLUSHALL"};
+    static const char *const disasters[] = {"XGROUP DESTROY ringback:{4}:events workers",
+                                            "DEL ringback:{4}:events", "FLUSHALL"};
     (void)state;
     need_redis();
     w1 = worker_start("w1", true);
@@ -600,7 +622,8 @@ static void a_lost_group_stream_or_database_is_made_again(void **state)
         ask(disasters[i]);
         before = w1->n;
         add_event(4, "*", "after");
-        w1_sees(before + (i == 0 ? 2 : 1)); /* a new group begins at 0: what is retained comes again */
+        w1_sees(before +
+                (i == 0 ? 2 : 1)); /* a new group begins at 0: what is retained comes again */
         assert_string_equal(w1->seen[w1->n - 1].text, "after");
         assert_true(run_until(nothing_pending, WAIT_MS));
     }
@@ -747,7 +770,8 @@ static void a_full_redis_is_worked_off_and_dropped_updates_end_in_a_resync(void 
     assert_true(run_until(resync_is_there, WAIT_MS));
 }
 
-/* ---- several workers ---------------------------------------------------------------------------- */
+/* ---- several workers ----------------------------------------------------------------------------
+ */
 
 static bool shared_by_two(void)
 {
@@ -875,14 +899,16 @@ static void an_entry_that_went_astray_is_found(void **state)
     assert_true(run_until(w2_has_seen, WAIT_MS));
     /* In one go, so that the blocked read of w2 does not get it. */
     ask("EVAL %s 0", "redis.call('XADD', 'ringback:{3}:events', '*', 'e', 'astray') "
-                     "return redis.call('XREADGROUP', 'GROUP', 'workers', 'owner', 'STREAMS', 'ringback:{3}:events', '>')");
+                     "return redis.call('XREADGROUP', 'GROUP', 'workers', 'owner', 'STREAMS', "
+                     "'ringback:{3}:events', '>')");
     assert_true(run_until(w2_has_two, WAIT_MS));
     assert_string_equal(w2->seen[1].text, "astray");
     assert_int_equal(w2->seen[1].deliveries, 2);
     assert_true(run_until(nothing_pending, WAIT_MS));
 }
 
-/* The child stops itself; on waking it must know at once that its lease is gone, before its loop has turned. */
+/* The child stops itself; on waking it must know at once that its lease is gone, before its loop
+ * has turned. */
 static int stopped_child(void)
 {
     bool knew;
@@ -918,7 +944,8 @@ static void a_stopped_worker_knows_on_waking_that_it_owns_nothing(void **state)
     assert_int_equal(WEXITSTATUS(status), 0);
 }
 
-/* ---- named leases ------------------------------------------------------------------------------- */
+/* ---- named leases -------------------------------------------------------------------------------
+ */
 
 static int holders;
 static bool held_by[2];
@@ -963,7 +990,8 @@ static void a_named_lease_has_one_holder_and_passes_on(void **state)
     assert_int_equal(ask("EXISTS ringback:lease:carts"), 0);
 }
 
-/* ---- trimming and erasing ----------------------------------------------------------------------- */
+/* ---- trimming and erasing -----------------------------------------------------------------------
+ */
 
 static bool trimmed(void)
 {
@@ -976,7 +1004,8 @@ static void old_entries_are_trimmed_but_never_unacknowledged_ones(void **state)
 
     (void)state;
     need_redis();
-    /* All of it is far older than the retention. Partition 2 is worked off, partition 3 stays pending. */
+    /* All of it is far older than the retention. Partition 2 is worked off, partition 3 stays
+     * pending. */
     for (unsigned i = 1; i <= 500; i++) {
         snprintf(id, sizeof id, "%u-1", i);
         add_event(3, id, "x");
@@ -1001,7 +1030,8 @@ static void old_entries_are_trimmed_but_never_unacknowledged_ones(void **state)
 
 static bool erased, erased_ok;
 
-static bool match_secret(void *ctx, bool live, const void *payload, size_t len, const char *organization)
+static bool match_secret(void *ctx, bool live, const void *payload, size_t len,
+                         const char *organization)
 {
     (void)ctx;
     if (live)
@@ -1032,7 +1062,8 @@ static void erasing_takes_what_matches_and_is_worked_off(void **state)
     for (unsigned i = 0; i < 40; i++)
         add_event(0, "*", i % 2 ? "secret" : "plain");
     for (unsigned i = 0; i < 30; i++)
-        ask("XADD ringback:{0}:live * o %s t commerce_orders e INSERT d %s c 0", org_a, i % 3 ? "plain" : "secret");
+        ask("XADD ringback:{0}:live * o %s t commerce_orders e INSERT d %s c 0", org_a,
+            i % 3 ? "plain" : "secret");
     w1 = worker_start("w1", false);
     w1_sees(40);
     for (unsigned i = 0; i < 40; i++)
@@ -1062,7 +1093,8 @@ static void erasing_takes_what_matches_and_is_worked_off(void **state)
     assert_int_equal(ask("XLEN ringback:{0}:events"), 20);
 }
 
-/* ---- settling what is not ours ------------------------------------------------------------------ */
+/* ---- settling what is not ours ------------------------------------------------------------------
+ */
 
 static bool w1_lost_one(void)
 {
@@ -1102,14 +1134,16 @@ static void nothing_is_published_or_acknowledged_without_the_lease(void **state)
     assert_int_equal(w1->settled_bad, 1);
 }
 
-/* ---- the live tail ------------------------------------------------------------------------------ */
+/* ---- the live tail ------------------------------------------------------------------------------
+ */
 
 static struct live_tail *tail;
 static unsigned updates, gaps;
 static bool tail_up, tail_closed;
 static char last_record[32];
 
-static void on_update(void *ctx, unsigned partition, struct entry_id id, const struct live_update *u)
+static void on_update(void *ctx, unsigned partition, struct entry_id id,
+                      const struct live_update *u)
 {
     (void)ctx;
     (void)partition;
@@ -1165,7 +1199,10 @@ static void add_live(const char *record)
 
 static void tail_start(void)
 {
-    struct live_tail_options o = {.redis_url = redis.url, .partitions = P, .on_update = on_update, .on_gap = on_gap,
+    struct live_tail_options o = {.redis_url = redis.url,
+                                  .partitions = P,
+                                  .on_update = on_update,
+                                  .on_gap = on_gap,
                                   .on_state = on_tail_state};
 
     updates = gaps = 0;
@@ -1242,7 +1279,8 @@ static void the_tail_tells_when_it_missed_something(void **state)
     tail_end();
 }
 
-/* ---- links -------------------------------------------------------------------------------------- */
+/* ---- links --------------------------------------------------------------------------------------
+ */
 
 static struct link *plain;
 static bool link_closed;
@@ -1278,7 +1316,10 @@ static bool plain_is_closed(void)
 
 static void plain_open(const char *url)
 {
-    struct link_options o = {.url = url, .client_name = "plain", .on_up = on_plain_up, .on_down = on_plain_down,
+    struct link_options o = {.url = url,
+                             .client_name = "plain",
+                             .on_up = on_plain_up,
+                             .on_down = on_plain_down,
                              .reply_timeout_ms = 1000};
 
     down_reason[0] = '\0';
@@ -1381,7 +1422,8 @@ static bool got_nulls(void)
     return nulls >= 10;
 }
 
-/* Closing and cutting at every stage: before the commands leave, while they are under way, from inside a callback. */
+/* Closing and cutting at every stage: before the commands leave, while they are under way, from
+ * inside a callback. */
 static void every_command_is_answered_exactly_once_however_the_link_ends(void **state)
 {
     static const char *const ping[] = {"PING"};

@@ -4,6 +4,7 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+
 #include <cmocka.h>
 
 #include "realtime/channel.h"
@@ -11,20 +12,36 @@
 
 #define ALICE "0b8c1d2e-3f40-4a5b-8c6d-7e8f90a1b2c3"
 #define BOB "1b8c1d2e-3f40-4a5b-8c6d-7e8f90a1b2c3"
-enum { T0 = 1000, HOUR = 3600 * 1000, R = CHANNEL_DO_REPLY, W = CHANNEL_DO_WATCH, S = CHANNEL_DO_SEAT, E = CHANNEL_DO_ERROR };
+enum {
+    T0 = 1000,
+    HOUR = 3600 * 1000,
+    R = CHANNEL_DO_REPLY,
+    W = CHANNEL_DO_WATCH,
+    S = CHANNEL_DO_SEAT,
+    E = CHANNEL_DO_ERROR
+};
 
 /* One line of a story: what comes in, when, what must come out, and the state after it. */
 struct line {
-    uint64_t           at;
+    uint64_t at;
     enum channel_input in;
     struct channel_token token;
-    unsigned           out;
+    unsigned out;
     enum channel_state state;
 };
 
-#define NO_TOKEN {TOKEN_ABSENT, NULL, 0, false}
-#define ANON {TOKEN_ANON, NULL, 0, false}
-#define USER(sub, exp, known) {TOKEN_USER, sub, exp, known}
+#define NO_TOKEN                                                                                   \
+    {                                                                                              \
+        TOKEN_ABSENT, NULL, 0, false                                                               \
+    }
+#define ANON                                                                                       \
+    {                                                                                              \
+        TOKEN_ANON, NULL, 0, false                                                                 \
+    }
+#define USER(sub, exp, known)                                                                      \
+    {                                                                                              \
+        TOKEN_USER, sub, exp, known                                                                \
+    }
 
 static void play(bool rows, const struct line *line)
 {
@@ -36,14 +53,16 @@ static void play(bool rows, const struct line *line)
         unsigned out = channel_step(&c, line[i].in, carries ? &line[i].token : NULL, line[i].at);
 
         if (out != line[i].out || c.state != line[i].state)
-            fail_msg("line %u: out %u (not %u), state %d (not %d)", i, out, line[i].out, c.state, line[i].state);
+            fail_msg("line %u: out %u (not %u), state %d (not %d)", i, out, line[i].out, c.state,
+                     line[i].state);
     }
 }
 
 #define STORY(name, rows, ...)                                                                     \
     static void name(void **state)                                                                 \
     {                                                                                              \
-        static const struct line lines[] = {__VA_ARGS__, {0, CHANNEL_JOIN, NO_TOKEN, 0, CHANNEL_NEW}}; \
+        static const struct line lines[] = {__VA_ARGS__,                                           \
+                                            {0, CHANNEL_JOIN, NO_TOKEN, 0, CHANNEL_NEW}};          \
         (void)state;                                                                               \
         play(rows, lines);                                                                         \
     }
@@ -68,8 +87,7 @@ STORY(without_memberships_the_channel_fails_after_ten_seconds, true,
       {T0 + MEMBERS_WAIT_MS - 1, CHANNEL_TIME, NO_TOKEN, 0, CHANNEL_WAIT_MEMBERS},
       {T0 + MEMBERS_WAIT_MS, CHANNEL_TIME, NO_TOKEN, E, CHANNEL_GONE})
 
-STORY(a_late_token_starts_delivery, true,
-      {T0, CHANNEL_JOIN, NO_TOKEN, R, CHANNEL_WAIT_TOKEN},
+STORY(a_late_token_starts_delivery, true, {T0, CHANNEL_JOIN, NO_TOKEN, R, CHANNEL_WAIT_TOKEN},
       {T0 + 1, CHANNEL_TOKEN, NO_TOKEN, 0, CHANNEL_WAIT_TOKEN},
       {T0 + 2, CHANNEL_TOKEN, ANON, 0, CHANNEL_WAIT_TOKEN},
       {T0 + 15, CHANNEL_TOKEN, USER(ALICE, HOUR, false), W, CHANNEL_WAIT_MEMBERS},
@@ -90,8 +108,7 @@ STORY(a_token_that_is_just_over_counts_as_none, true,
       {T0 + 5, CHANNEL_TOKEN, USER(ALICE, T0 + 5, true), 0, CHANNEL_WAIT_TOKEN},
       {T0 + 6, CHANNEL_TOKEN, USER(ALICE, HOUR, true), W | S, CHANNEL_LIVE})
 
-STORY(a_channel_without_rows_needs_no_token, false,
-      {T0, CHANNEL_JOIN, NO_TOKEN, R, CHANNEL_OPEN},
+STORY(a_channel_without_rows_needs_no_token, false, {T0, CHANNEL_JOIN, NO_TOKEN, R, CHANNEL_OPEN},
       {T0 + 1, CHANNEL_TOKEN, USER(ALICE, HOUR, true), 0, CHANNEL_OPEN},
       {HOUR, CHANNEL_TIME, NO_TOKEN, 0, CHANNEL_OPEN},
       {HOUR, CHANNEL_RESYNC, NO_TOKEN, 0, CHANNEL_OPEN})

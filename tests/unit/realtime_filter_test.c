@@ -4,6 +4,7 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
+
 #include <cmocka.h>
 
 #include "realtime/bindings.h"
@@ -12,36 +13,97 @@
 #include "runtime/jsontext.h"
 
 static const char record[] =
-    "{\"id\":\"0b8c1d2e-3f40-4a5b-8c6d-7e8f90a1b2c3\",\"status\":\"ready\",\"total\":100.50,\"n\":-7,\"big\":9007199254740993,"
-    "\"paid\":true,\"note\":null,\"name\":\"Smith, John\",\"quote\":\"say \\\"hi\\\"\",\"at\":\"2026-01-31T10:00:00.5+05:30\","
+    "{\"id\":\"0b8c1d2e-3f40-4a5b-8c6d-7e8f90a1b2c3\",\"status\":\"ready\",\"total\":100.50,\"n\":-"
+    "7,\"big\":9007199254740993,"
+    "\"paid\":true,\"note\":null,\"name\":\"Smith, John\",\"quote\":\"say "
+    "\\\"hi\\\"\",\"at\":\"2026-01-31T10:00:00.5+05:30\","
     "\"day\":\"2026-01-31\",\"tags\":[\"a\"],\"city\":\"S\xc3\xa3o Paulo\",\"empty\":\"\"}";
 
 static const struct {
     const char *filter;
-    bool        match;
+    bool match;
 } cases[] = {
-    {"status=eq.ready", true}, {"status=eq.Ready", false}, {"status=neq.done", true}, {"status=neq.ready", false},
-    {"status=eq.", false}, {"empty=eq.", true},
-    {"total=eq.100.5", true}, {"total=eq.0100.500", true}, {"total=gt.99.999", true}, {"total=gt.100.50", false},
-    {"total=gte.100.5", true}, {"total=lt.1000", true}, {"total=lte.100.49", false}, {"total=eq.abc", false},
-    {"total=neq.abc", false}, {"n=lt.-6", true}, {"n=gt.-8", true}, {"n=lt.-7", false}, {"n=eq.-7.0", true}, {"n=lt.0", true},
-    {"big=eq.9007199254740993", true}, {"big=eq.9007199254740992", false}, {"big=gt.9007199254740992", true},
-    {"paid=eq.true", true}, {"paid=eq.t", true}, {"paid=eq.false", false}, {"paid=is.true", true}, {"paid=is.false", false},
-    {"paid=not.is.true", false}, {"note=is.null", true}, {"note=not.is.null", false}, {"status=is.null", false},
-    {"status=is.not_null", true}, {"note=eq.x", false}, {"note=neq.x", false}, {"note=not.eq.x", false}, {"note=is.unknown", true},
-    {"status=in.(ready,done)", true}, {"status=in.(a,b)", false}, {"status=not.in.(a,b)", true}, {"status=in.( a , ready )", true},
-    {"name=in.(\"Smith, John\",x)", true}, {"total=in.(1,100.500)", true}, {"note=in.(x)", false}, {"note=not.in.(x)", false},
-    {"name=eq.Smith, John", true}, {"name=eq.\"Smith, John\"", true}, {"quote=eq.say \"hi\"", true},
-    {"name=like.Smith%", true}, {"name=like.%ohn", true}, {"name=like.%h, J%", true}, {"name=like.smith%", false},
-    {"name=ilike.smith%", true}, {"name=ilike.%JOHN", true}, {"name=like.Smith", false}, {"name=like.%", true},
-    {"name=like.Smith__John", true}, {"name=like.Smith_John", false}, {"city=like.S_o Paulo", true},
-    {"name=not.like.X%", true}, {"name=like.Sm\\ith%", true}, {"name=like.%,%,%", false}, {"note=like.%", false},
-    {"at=eq.2026-01-31T04:30:00.5Z", true}, {"at=gt.2026-01-31T04:30:00Z", true}, {"at=lt.2026-01-31 04:30:01", true},
-    {"at=gte.2026-01-31", true}, {"at=lt.2026-01-31", false}, {"day=eq.2026-01-31", true}, {"day=lt.2026-02-01", true},
-    {"id=eq.0B8C1D2E-3F40-4A5B-8C6D-7E8F90A1B2C3", true}, {"id=eq.0b8c1d2e-3f40-4a5b-8c6d-7e8f90a1b2c4", false},
-    {"status=eq.ready,total=gt.100", true}, {"status=eq.ready,total=gt.200", false}, {"status=eq.x,total=gt.1", false},
-    {"status=in.(ready,done),paid=is.true,n=lt.0", true}, {"name=eq.Smith, John,total=gt.1", true},
-    {"name=eq.Smith, John,total=gt.1000", false}, {"missing=eq.1", false}, {"missing=not.eq.1", false}, {"missing=is.null", true},
+    {"status=eq.ready", true},
+    {"status=eq.Ready", false},
+    {"status=neq.done", true},
+    {"status=neq.ready", false},
+    {"status=eq.", false},
+    {"empty=eq.", true},
+    {"total=eq.100.5", true},
+    {"total=eq.0100.500", true},
+    {"total=gt.99.999", true},
+    {"total=gt.100.50", false},
+    {"total=gte.100.5", true},
+    {"total=lt.1000", true},
+    {"total=lte.100.49", false},
+    {"total=eq.abc", false},
+    {"total=neq.abc", false},
+    {"n=lt.-6", true},
+    {"n=gt.-8", true},
+    {"n=lt.-7", false},
+    {"n=eq.-7.0", true},
+    {"n=lt.0", true},
+    {"big=eq.9007199254740993", true},
+    {"big=eq.9007199254740992", false},
+    {"big=gt.9007199254740992", true},
+    {"paid=eq.true", true},
+    {"paid=eq.t", true},
+    {"paid=eq.false", false},
+    {"paid=is.true", true},
+    {"paid=is.false", false},
+    {"paid=not.is.true", false},
+    {"note=is.null", true},
+    {"note=not.is.null", false},
+    {"status=is.null", false},
+    {"status=is.not_null", true},
+    {"note=eq.x", false},
+    {"note=neq.x", false},
+    {"note=not.eq.x", false},
+    {"note=is.unknown", true},
+    {"status=in.(ready,done)", true},
+    {"status=in.(a,b)", false},
+    {"status=not.in.(a,b)", true},
+    {"status=in.( a , ready )", true},
+    {"name=in.(\"Smith, John\",x)", true},
+    {"total=in.(1,100.500)", true},
+    {"note=in.(x)", false},
+    {"note=not.in.(x)", false},
+    {"name=eq.Smith, John", true},
+    {"name=eq.\"Smith, John\"", true},
+    {"quote=eq.say \"hi\"", true},
+    {"name=like.Smith%", true},
+    {"name=like.%ohn", true},
+    {"name=like.%h, J%", true},
+    {"name=like.smith%", false},
+    {"name=ilike.smith%", true},
+    {"name=ilike.%JOHN", true},
+    {"name=like.Smith", false},
+    {"name=like.%", true},
+    {"name=like.Smith__John", true},
+    {"name=like.Smith_John", false},
+    {"city=like.S_o Paulo", true},
+    {"name=not.like.X%", true},
+    {"name=like.Sm\\ith%", true},
+    {"name=like.%,%,%", false},
+    {"note=like.%", false},
+    {"at=eq.2026-01-31T04:30:00.5Z", true},
+    {"at=gt.2026-01-31T04:30:00Z", true},
+    {"at=lt.2026-01-31 04:30:01", true},
+    {"at=gte.2026-01-31", true},
+    {"at=lt.2026-01-31", false},
+    {"day=eq.2026-01-31", true},
+    {"day=lt.2026-02-01", true},
+    {"id=eq.0B8C1D2E-3F40-4A5B-8C6D-7E8F90A1B2C3", true},
+    {"id=eq.0b8c1d2e-3f40-4a5b-8c6d-7e8f90a1b2c4", false},
+    {"status=eq.ready,total=gt.100", true},
+    {"status=eq.ready,total=gt.200", false},
+    {"status=eq.x,total=gt.1", false},
+    {"status=in.(ready,done),paid=is.true,n=lt.0", true},
+    {"name=eq.Smith, John,total=gt.1", true},
+    {"name=eq.Smith, John,total=gt.1000", false},
+    {"missing=eq.1", false},
+    {"missing=not.eq.1", false},
+    {"missing=is.null", true},
 };
 
 static void filters_decide_as_postgresql_does(void **state)
@@ -62,8 +124,22 @@ static void filters_decide_as_postgresql_does(void **state)
 static void bad_filters_are_told(void **state)
 {
     static const char *const bad[] = {
-        "", "x", "=eq.1", "status", "status=", "status=eq", "status=match.x", "status=EQ.x", "st-atus=eq.1", "status=in.ready",
-        "status=in.(a,b", "status=in.(\"a,b)", "status=is.maybe", "status=not.eq", "status=not.", " status=eq.1",
+        "",
+        "x",
+        "=eq.1",
+        "status",
+        "status=",
+        "status=eq",
+        "status=match.x",
+        "status=EQ.x",
+        "st-atus=eq.1",
+        "status=in.ready",
+        "status=in.(a,b",
+        "status=in.(\"a,b)",
+        "status=is.maybe",
+        "status=not.eq",
+        "status=not.",
+        " status=eq.1",
     };
     const char *why;
 
@@ -125,13 +201,27 @@ static void times_are_instants(void **state)
 {
     static const struct {
         const char *text;
-        int64_t     us;
+        int64_t us;
     } good[] = {
-        {"1970-01-01", 0}, {"1970-01-01T00:00:01Z", 1000000}, {"1970-01-01 01:00:00+01:00", 0}, {"1969-12-31T23:59:59", -1000000},
-        {"2000-02-29T12:00:00.123456+00", 951825600123456}, {"2026-01-31T10:00", 1769853600000000}, {"1970-01-01T00:00:00-0130", 5400000000},
+        {"1970-01-01", 0},
+        {"1970-01-01T00:00:01Z", 1000000},
+        {"1970-01-01 01:00:00+01:00", 0},
+        {"1969-12-31T23:59:59", -1000000},
+        {"2000-02-29T12:00:00.123456+00", 951825600123456},
+        {"2026-01-31T10:00", 1769853600000000},
+        {"1970-01-01T00:00:00-0130", 5400000000},
     };
-    static const char *const bad[] = {"", "2026", "2026-13-01", "2026-01-32", "2026-01-01T", "2026-01-01T1:00", "2026-01-01T10:61",
-                                      "2026-01-01x", "2026-01-01T10:00:00 UTC", "2026-01-01T10:00:00+5", "20260101"};
+    static const char *const bad[] = {"",
+                                      "2026",
+                                      "2026-13-01",
+                                      "2026-01-32",
+                                      "2026-01-01T",
+                                      "2026-01-01T1:00",
+                                      "2026-01-01T10:61",
+                                      "2026-01-01x",
+                                      "2026-01-01T10:00:00 UTC",
+                                      "2026-01-01T10:00:00+5",
+                                      "20260101"};
     int64_t us;
 
     (void)state;
@@ -156,7 +246,8 @@ static struct bindings *bindings_of(const char *array)
     return b;
 }
 
-static unsigned matches(const char *array, enum change_type type, const char *table, const char *row)
+static unsigned matches(const char *array, enum change_type type, const char *table,
+                        const char *row)
 {
     struct bindings *b = bindings_of(array);
     struct change change = {type, text_of(table), text_of(row)};
@@ -169,10 +260,14 @@ static unsigned matches(const char *array, enum change_type type, const char *ta
 
 static void bindings_select_by_event_schema_table_and_filter(void **state)
 {
-    static const char all[] = "[{\"event\":\"*\",\"schema\":\"public\"}]", any[] = "[{\"event\":\"*\",\"schema\":\"*\",\"table\":\"*\"}]",
-                      one[] = "[{\"event\":\"UPDATE\",\"schema\":\"public\",\"table\":\"t\",\"filter\":\"a=eq.1\"}]",
-                      other[] = "[{\"event\":\"*\",\"schema\":\"auth\",\"table\":\"t\"}]",
-                      twice[] = "[{\"event\":\"*\",\"table\":\"t\"},{\"event\":\"*\",\"table\":\"t\"},{\"event\":\"INSERT\",\"table\":\"t\"}]";
+    static const char
+        all[] = "[{\"event\":\"*\",\"schema\":\"public\"}]",
+        any[] = "[{\"event\":\"*\",\"schema\":\"*\",\"table\":\"*\"}]",
+        one[] =
+            "[{\"event\":\"UPDATE\",\"schema\":\"public\",\"table\":\"t\",\"filter\":\"a=eq.1\"}]",
+        other[] = "[{\"event\":\"*\",\"schema\":\"auth\",\"table\":\"t\"}]",
+        twice[] = "[{\"event\":\"*\",\"table\":\"t\"},{\"event\":\"*\",\"table\":\"t\"},{\"event\":"
+                  "\"INSERT\",\"table\":\"t\"}]";
 
     (void)state;
     assert_int_equal(matches(all, CHANGE_INSERT, "t", "{}"), 1);
@@ -192,7 +287,8 @@ static void an_unusable_binding_is_told_and_disturbs_no_other(void **state)
     static const char *const bad[] = {
         "[{\"event\":\"*\",\"table\":\"t\"},{\"event\":\"DROP\",\"table\":\"t\"}]",
         "[{\"event\":\"*\",\"table\":\"t\"},{\"event\":\"*\",\"table\":7}]",
-        "[{\"event\":\"*\",\"table\":\"t\"},{\"event\":\"*\",\"table\":\"t\",\"filter\":\"a=like\"}]",
+        "[{\"event\":\"*\",\"table\":\"t\"},{\"event\":\"*\",\"table\":\"t\",\"filter\":\"a=like\"}"
+        "]",
         "[{\"event\":\"*\",\"table\":\"t\"},{\"event\":\"*\",\"table\":\"t\",\"filter\":[1]}]",
     };
 
@@ -208,7 +304,9 @@ static void an_unusable_binding_is_told_and_disturbs_no_other(void **state)
 
 static void the_echo_adds_the_id_and_nothing_else(void **state)
 {
-    static const char asked[] = "[ {\"event\":\"*\" , \"schema\":\"public\",\"table\":\"t\",\"id\":1,\"select\":[\"a\"],\"filter\":null}, 7 ]";
+    static const char asked[] =
+        "[ {\"event\":\"*\" , "
+        "\"schema\":\"public\",\"table\":\"t\",\"id\":1,\"select\":[\"a\"],\"filter\":null}, 7 ]";
     struct bindings *b = bindings_of(asked);
     struct frame_writer w;
     struct frame *f;
@@ -219,7 +317,8 @@ static void the_echo_adds_the_id_and_nothing_else(void **state)
     bindings_echo(&w, text_of(asked), b);
     f = frame_finish(&w);
     snprintf(expected, sizeof expected,
-             "[{\"id\":%llu,\"event\":\"*\",\"schema\":\"public\",\"table\":\"t\",\"select\":[\"a\"],\"filter\":null},{\"id\":%llu}]",
+             "[{\"id\":%llu,\"event\":\"*\",\"schema\":\"public\",\"table\":\"t\",\"select\":["
+             "\"a\"],\"filter\":null},{\"id\":%llu}]",
              (unsigned long long)b->binding[0].id, (unsigned long long)b->binding[1].id);
     assert_true(text_equal(frame_payload(f), text_of(expected)));
     assert_true(b->binding[0].id > 0 && b->binding[0].id < UINT64_C(1) << 53);

@@ -5,6 +5,7 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
+
 #include <cmocka.h>
 
 #include "realtime/hub.h"
@@ -20,10 +21,10 @@ enum { UNIX = 1700000000, FRAMES_MAX = 64 };
 
 struct world {
     struct jwt_keys *keys;
-    struct hub      *hub;
-    struct instant   now;
-    char             got[FRAMES_MAX][2048]; /* what take() took */
-    unsigned         n, pings;
+    struct hub *hub;
+    struct instant now;
+    char got[FRAMES_MAX][2048]; /* what take() took */
+    unsigned n, pings;
 };
 
 static void begin(struct world *w)
@@ -56,7 +57,8 @@ static const char *token_of(const char *sub, const char *role, int64_t exp)
     static char token[1024];
     char payload[256];
 
-    snprintf(payload, sizeof payload, "{\"sub\":\"%s\",\"role\":\"%s\",\"exp\":%lld}", sub, role, (long long)exp);
+    snprintf(payload, sizeof payload, "{\"sub\":\"%s\",\"role\":\"%s\",\"exp\":%lld}", sub, role,
+             (long long)exp);
     assert_true(jwt_sign_hs256(SECRET, payload, token, sizeof token));
     return token;
 }
@@ -124,11 +126,12 @@ static unsigned answer(struct world *w)
 
 #define ORDERS "[{\"event\":\"*\",\"schema\":\"public\",\"table\":\"commerce_orders\"}]"
 
-static void join(struct world *w, struct session *s, const char *topic, const char *ref, const char *bindings,
-                 const char *token)
+static void join(struct world *w, struct session *s, const char *topic, const char *ref,
+                 const char *bindings, const char *token)
 {
-    say(w, s, "[\"%s\",\"%s\",\"%s\",\"phx_join\",{\"config\":{\"postgres_changes\":%s}%s%s%s}]", ref, ref, topic, bindings,
-        token == NULL ? "" : ",\"access_token\":\"", token == NULL ? "" : token, token == NULL ? "" : "\"");
+    say(w, s, "[\"%s\",\"%s\",\"%s\",\"phx_join\",{\"config\":{\"postgres_changes\":%s}%s%s%s}]",
+        ref, ref, topic, bindings, token == NULL ? "" : ",\"access_token\":\"",
+        token == NULL ? "" : token, token == NULL ? "" : "\"");
 }
 
 static void change(struct world *w, const char *org, const char *type, const char *record)
@@ -146,8 +149,11 @@ static struct session *live(struct world *w, const char *sub, const char *query)
     if (strstr(query, "2.0.0") != NULL)
         join(w, s, "realtime:orders", "1", ORDERS, token_of(sub, "authenticated", UNIX + 3600));
     else
-        say(w, s, "{\"topic\":\"realtime:orders\",\"event\":\"phx_join\",\"ref\":\"1\",\"join_ref\":\"1\",\"payload\":{\"config\":"
-            "{\"postgres_changes\":%s},\"access_token\":\"%s\"}}", ORDERS, token_of(sub, "authenticated", UNIX + 3600));
+        say(w, s,
+            "{\"topic\":\"realtime:orders\",\"event\":\"phx_join\",\"ref\":\"1\",\"join_ref\":"
+            "\"1\",\"payload\":{\"config\":"
+            "{\"postgres_changes\":%s},\"access_token\":\"%s\"}}",
+            ORDERS, token_of(sub, "authenticated", UNIX + 3600));
     answer(w);
     assert_int_equal(take(w, s), 2);
     assert_holds(w->got[0], "\"status\":\"ok\"");
@@ -170,13 +176,19 @@ static void a_subscriber_sees_its_own_organization_only(void **state)
     assert_int_equal(take(&w, c), 0);
     assert_int_equal(take(&w, a), 1);
     assert_holds(w.got[0], "[null,null,\"realtime:orders\",\"postgres_changes\",{\"ids\":[");
-    assert_holds(w.got[0], "],\"data\":{\"schema\":\"public\",\"table\":\"commerce_orders\",\"commit_timestamp\":\"2023-11-14T22:13:20.123Z\","
-                           "\"type\":\"INSERT\",\"columns\":[],\"record\":{\"id\":\"1\",\"n\":1},\"errors\":null}}]");
+    assert_holds(
+        w.got[0],
+        "],\"data\":{\"schema\":\"public\",\"table\":\"commerce_orders\",\"commit_timestamp\":"
+        "\"2023-11-14T22:13:20.123Z\","
+        "\"type\":\"INSERT\",\"columns\":[],\"record\":{\"id\":\"1\",\"n\":1},\"errors\":null}}]");
     change(&w, ORG_B, "UPDATE", "{\"id\":\"2\",\"n\":2}");
     assert_int_equal(take(&w, a), 0);
     assert_int_equal(take(&w, b), 1);
-    assert_holds(w.got[0], "{\"ref\":null,\"join_ref\":null,\"topic\":\"realtime:orders\",\"event\":\"postgres_changes\",\"payload\":{\"ids\":[");
-    assert_holds(w.got[0], "\"record\":{\"id\":\"2\",\"n\":2},\"old_record\":{\"id\":\"2\"},\"errors\":null}}}");
+    assert_holds(w.got[0], "{\"ref\":null,\"join_ref\":null,\"topic\":\"realtime:orders\","
+                           "\"event\":\"postgres_changes\",\"payload\":{\"ids\":[");
+    assert_holds(
+        w.got[0],
+        "\"record\":{\"id\":\"2\",\"n\":2},\"old_record\":{\"id\":\"2\"},\"errors\":null}}}");
     change(&w, ORG_B, "DELETE", "{\"id\":\"2\"}");
     assert_int_equal(take(&w, b), 1);
     assert_holds(w.got[0], "\"columns\":[],\"old_record\":{\"id\":\"2\"},\"errors\":null");
@@ -236,7 +248,9 @@ static void an_encrypted_column_never_leaves(void **state)
     (void)state;
     begin(&w);
     s = live(&w, ALICE, "vsn=2.0.0");
-    change(&w, ORG_A, "UPDATE", "{\"access_token_encrypted\":\"s3cret\",\"id\":\"1\",\"webhook_secret_encrypted\":{\"a\":[1]},\"note\":\"x_encrypted\"}");
+    change(&w, ORG_A, "UPDATE",
+           "{\"access_token_encrypted\":\"s3cret\",\"id\":\"1\",\"webhook_secret_encrypted\":{"
+           "\"a\":[1]},\"note\":\"x_encrypted\"}");
     assert_int_equal(take(&w, s), 1);
     assert_holds(w.got[0], "\"record\":{\"id\":\"1\",\"note\":\"x_encrypted\"}");
     hub_disconnect(w.hub, s);
@@ -253,17 +267,23 @@ static void a_token_may_come_late(void **state)
     s = connect_v(&w, "apikey=sb_publishable_x&vsn=2.0.0");
     join(&w, s, "realtime:orders", "1", ORDERS, NULL);
     assert_int_equal(take(&w, s), 1); /* ok at once, with the bindings */
-    assert_holds(w.got[0], "[\"1\",\"1\",\"realtime:orders\",\"phx_reply\",{\"status\":\"ok\",\"response\":{\"postgres_changes\":[{\"id\":");
-    assert_holds(w.got[0], ",\"event\":\"*\",\"schema\":\"public\",\"table\":\"commerce_orders\"}]}}]");
+    assert_holds(w.got[0], "[\"1\",\"1\",\"realtime:orders\",\"phx_reply\",{\"status\":\"ok\","
+                           "\"response\":{\"postgres_changes\":[{\"id\":");
+    assert_holds(w.got[0],
+                 ",\"event\":\"*\",\"schema\":\"public\",\"table\":\"commerce_orders\"}]}}]");
     change(&w, ORG_A, "INSERT", "{\"id\":\"1\"}");
     pass(&w, 100);
     say(&w, s, "[\"1\",\"2\",\"realtime:orders\",\"access_token\",{\"access_token\":null}]");
-    say(&w, s, "[\"1\",\"3\",\"realtime:orders\",\"access_token\",{\"access_token\":\"sb_publishable_x\"}]");
+    say(&w, s,
+        "[\"1\",\"3\",\"realtime:orders\",\"access_token\",{\"access_token\":\"sb_publishable_x\"}"
+        "]");
     assert_int_equal(take(&w, s), 0);
-    say(&w, s, "[\"1\",\"4\",\"realtime:orders\",\"access_token\",{\"access_token\":\"%s\"}]", token_of(ALICE, "authenticated", UNIX + 3600));
+    say(&w, s, "[\"1\",\"4\",\"realtime:orders\",\"access_token\",{\"access_token\":\"%s\"}]",
+        token_of(ALICE, "authenticated", UNIX + 3600));
     answer(&w);
     assert_int_equal(take(&w, s), 1);
-    assert_holds(w.got[0], "[\"1\",null,\"realtime:orders\",\"system\",{\"extension\":\"postgres_changes\",\"status\":\"ok\",\"message\":"
+    assert_holds(w.got[0], "[\"1\",null,\"realtime:orders\",\"system\",{\"extension\":\"postgres_"
+                           "changes\",\"status\":\"ok\",\"message\":"
                            "\"Subscribed to PostgreSQL\",\"channel\":\"orders\"}]");
     change(&w, ORG_A, "INSERT", "{\"id\":\"2\"}");
     assert_int_equal(take(&w, s), 1);
@@ -310,8 +330,10 @@ static void a_bad_token_refuses_the_join_with_a_reason(void **state)
     s = connect_v(&w, "apikey=the.api.key&vsn=2.0.0");
     join(&w, s, "realtime:orders", "1", ORDERS, token_of(ALICE, "authenticated", UNIX - 100));
     assert_int_equal(take(&w, s), 1);
-    assert_string_equal(w.got[0], "[\"1\",\"1\",\"realtime:orders\",\"phx_reply\",{\"status\":\"error\",\"response\":"
-                                  "{\"reason\":\"InvalidJWTToken: Token has expired 100 seconds ago\"}}]");
+    assert_string_equal(
+        w.got[0],
+        "[\"1\",\"1\",\"realtime:orders\",\"phx_reply\",{\"status\":\"error\",\"response\":"
+        "{\"reason\":\"InvalidJWTToken: Token has expired 100 seconds ago\"}}]");
     snprintf(forged, sizeof forged, "%s", token_of(ALICE, "authenticated", UNIX + 100));
     forged[strlen(forged) - 2] ^= 1;
     join(&w, s, "realtime:orders", "2", ORDERS, forged);
@@ -320,7 +342,8 @@ static void a_bad_token_refuses_the_join_with_a_reason(void **state)
     join(&w, s, "realtime:orders", "3", ORDERS, "not-a-token");
     assert_int_equal(take(&w, s), 1);
     assert_holds(w.got[0], "MalformedJWT: ");
-    join(&w, s, "realtime:orders", "4", ORDERS, "the.api.key"); /* the library's own key is no token, but no offence */
+    join(&w, s, "realtime:orders", "4", ORDERS,
+         "the.api.key"); /* the library's own key is no token, but no offence */
     assert_int_equal(take(&w, s), 1);
     assert_holds(w.got[0], "\"status\":\"ok\"");
     assert_int_equal(hub_stats(w.hub)->channels, 1);
@@ -501,7 +524,9 @@ static void joins_and_leaves_may_repeat(void **state)
     assert_int_equal(hub_stats(w.hub)->channels, 1);
     say(&w, s, "[\"5\",\"7\",\"realtime:orders\",\"phx_leave\",{}]");
     assert_int_equal(take(&w, s), 2);
-    assert_string_equal(w.got[0], "[\"5\",\"7\",\"realtime:orders\",\"phx_reply\",{\"status\":\"ok\",\"response\":{}}]");
+    assert_string_equal(
+        w.got[0],
+        "[\"5\",\"7\",\"realtime:orders\",\"phx_reply\",{\"status\":\"ok\",\"response\":{}}]");
     assert_string_equal(w.got[1], "[\"5\",\"5\",\"realtime:orders\",\"phx_close\",{}]");
     say(&w, s, "[\"5\",\"8\",\"realtime:orders\",\"phx_leave\",{}]");
     assert_int_equal(take(&w, s), 1);
@@ -521,11 +546,16 @@ static void other_messages_get_honest_answers(void **state)
     s = live(&w, ALICE, "vsn=2.0.0");
     say(&w, s, "[null,\"2\",\"phoenix\",\"heartbeat\",{}]");
     assert_int_equal(take(&w, s), 1);
-    assert_string_equal(w.got[0], "[null,\"2\",\"phoenix\",\"phx_reply\",{\"status\":\"ok\",\"response\":{}}]");
-    say(&w, s, "[\"1\",\"3\",\"realtime:orders\",\"broadcast\",{\"type\":\"broadcast\",\"event\":\"x\"}]");
+    assert_string_equal(
+        w.got[0], "[null,\"2\",\"phoenix\",\"phx_reply\",{\"status\":\"ok\",\"response\":{}}]");
+    say(&w, s,
+        "[\"1\",\"3\",\"realtime:orders\",\"broadcast\",{\"type\":\"broadcast\",\"event\":\"x\"}]");
     assert_int_equal(take(&w, s), 1);
     assert_holds(w.got[0], "BroadcastNotServed");
-    hub_frame(w.hub, s, TEXT("\x03\x01\x01\x0f\x01\x00\x01" "14realtime:ordersx{}"), true, w.now);
+    hub_frame(w.hub, s,
+              TEXT("\x03\x01\x01\x0f\x01\x00\x01"
+                   "14realtime:ordersx{}"),
+              true, w.now);
     assert_int_equal(take(&w, s), 1);
     assert_holds(w.got[0], "[\"1\",\"4\",\"realtime:orders\",\"phx_reply\",{\"status\":\"error\"");
     say(&w, s, "[\"1\",\"5\",\"realtime:elsewhere\",\"hello\",{}]");
@@ -534,11 +564,16 @@ static void other_messages_get_honest_answers(void **state)
     say(&w, s, "[\"1\",\"6\",\"elsewhere\",\"phx_join\",{}]");
     assert_int_equal(take(&w, s), 1);
     assert_holds(w.got[0], "TopicNameRequired");
-    say(&w, s, "[\"7\",\"7\",\"realtime:p\",\"phx_join\",{\"config\":{\"presence\":{\"key\":\"\",\"enabled\":\"true\"}}}]");
+    say(&w, s,
+        "[\"7\",\"7\",\"realtime:p\",\"phx_join\",{\"config\":{\"presence\":{\"key\":\"\","
+        "\"enabled\":\"true\"}}}]");
     assert_int_equal(take(&w, s), 2);
     assert_string_equal(w.got[1], "[\"7\",null,\"realtime:p\",\"presence_state\",{}]");
-    say(&w, s, "[\"8\",\"8\",\"realtime:f\",\"phx_join\",{\"config\":{\"postgres_changes\":[{\"event\":\"*\",\"filter\":\"a=b\"}]},"
-        "\"access_token\":\"%s\"}]", token_of(ALICE, "authenticated", UNIX + 3600));
+    say(&w, s,
+        "[\"8\",\"8\",\"realtime:f\",\"phx_join\",{\"config\":{\"postgres_changes\":[{\"event\":\"*"
+        "\",\"filter\":\"a=b\"}]},"
+        "\"access_token\":\"%s\"}]",
+        token_of(ALICE, "authenticated", UNIX + 3600));
     assert_int_equal(take(&w, s), 2); /* a bad filter: joined, then told */
     assert_holds(w.got[0], "\"status\":\"ok\"");
     assert_holds(w.got[1], "\"system\",{\"extension\":\"postgres_changes\",\"status\":\"error\"");

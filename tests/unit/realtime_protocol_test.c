@@ -4,6 +4,7 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
+
 #include <cmocka.h>
 
 #include "realtime/deadlines.h"
@@ -17,12 +18,13 @@ static void the_version_comes_from_the_query(void **state)
 {
     static const struct {
         const char *query;
-        bool        good;
+        bool good;
         enum protocol_version version;
     } cases[] = {
-        {"", true, PROTOCOL_V1}, {"apikey=x", true, PROTOCOL_V1}, {"vsn=1.0.0", true, PROTOCOL_V1},
-        {"apikey=x&vsn=2.0.0&log_level=info", true, PROTOCOL_V2}, {"vsn=", true, PROTOCOL_V1},
-        {"vsn=3.0.0", false, PROTOCOL_V1}, {"xvsn=2.0.0", true, PROTOCOL_V1}, {"&&vsn=2.0.0", true, PROTOCOL_V2},
+        {"", true, PROTOCOL_V1},           {"apikey=x", true, PROTOCOL_V1},
+        {"vsn=1.0.0", true, PROTOCOL_V1},  {"apikey=x&vsn=2.0.0&log_level=info", true, PROTOCOL_V2},
+        {"vsn=", true, PROTOCOL_V1},       {"vsn=3.0.0", false, PROTOCOL_V1},
+        {"xvsn=2.0.0", true, PROTOCOL_V1}, {"&&vsn=2.0.0", true, PROTOCOL_V2},
     };
     enum protocol_version v;
 
@@ -40,14 +42,17 @@ static void both_versions_parse_to_the_same_message(void **state)
     struct message m;
 
     (void)state;
-    assert_true(protocol_parse(PROTOCOL_V2, TEXT("[\"1\",\"2\",\"realtime:a\",\"phx_join\",{\"x\":1},\"more\"]"), &m));
+    assert_true(protocol_parse(
+        PROTOCOL_V2, TEXT("[\"1\",\"2\",\"realtime:a\",\"phx_join\",{\"x\":1},\"more\"]"), &m));
     ASSERT_TEXT(m.join_ref, "\"1\"");
     ASSERT_TEXT(m.ref, "\"2\"");
     assert_string_equal(m.topic, "realtime:a");
     assert_string_equal(m.event, "phx_join");
     ASSERT_TEXT(m.payload, "{\"x\":1}");
-    assert_true(protocol_parse(PROTOCOL_V1,
-                               TEXT("{\"topic\":\"realtime:\\u00e9\",\"event\":\"phx_join\",\"payload\":null,\"ref\":7}"), &m));
+    assert_true(protocol_parse(
+        PROTOCOL_V1,
+        TEXT("{\"topic\":\"realtime:\\u00e9\",\"event\":\"phx_join\",\"payload\":null,\"ref\":7}"),
+        &m));
     ASSERT_TEXT(m.join_ref, "null");
     ASSERT_TEXT(m.ref, "7");
     assert_string_equal(m.topic, "realtime:\xc3\xa9");
@@ -58,13 +63,21 @@ static void what_is_no_message_is_refused(void **state)
 {
     static const struct {
         enum protocol_version v;
-        const char           *text;
+        const char *text;
     } bad[] = {
-        {PROTOCOL_V1, ""}, {PROTOCOL_V1, "[]"}, {PROTOCOL_V1, "{}"}, {PROTOCOL_V1, "{\"topic\":\"a\"}"},
-        {PROTOCOL_V1, "{\"topic\":1,\"event\":\"e\"}"}, {PROTOCOL_V1, "{\"topic\":\"\",\"event\":\"e\"}"},
-        {PROTOCOL_V1, "{\"topic\":\"a\",\"event\":\"e\",\"ref\":{}}"}, {PROTOCOL_V2, "{}"}, {PROTOCOL_V2, "[1,2,3,4]"},
-        {PROTOCOL_V2, "[null,null,\"a\",\"e\"]"}, {PROTOCOL_V2, "[[],null,\"a\",\"e\",{}]"},
-        {PROTOCOL_V2, "[null,\"123456789012345678901234567890123\",\"a\",\"e\",{}]"}, {PROTOCOL_V2, "[null,null,\"a\",\"e\",{}"},
+        {PROTOCOL_V1, ""},
+        {PROTOCOL_V1, "[]"},
+        {PROTOCOL_V1, "{}"},
+        {PROTOCOL_V1, "{\"topic\":\"a\"}"},
+        {PROTOCOL_V1, "{\"topic\":1,\"event\":\"e\"}"},
+        {PROTOCOL_V1, "{\"topic\":\"\",\"event\":\"e\"}"},
+        {PROTOCOL_V1, "{\"topic\":\"a\",\"event\":\"e\",\"ref\":{}}"},
+        {PROTOCOL_V2, "{}"},
+        {PROTOCOL_V2, "[1,2,3,4]"},
+        {PROTOCOL_V2, "[null,null,\"a\",\"e\"]"},
+        {PROTOCOL_V2, "[[],null,\"a\",\"e\",{}]"},
+        {PROTOCOL_V2, "[null,\"123456789012345678901234567890123\",\"a\",\"e\",{}]"},
+        {PROTOCOL_V2, "[null,null,\"a\",\"e\",{}"},
         {PROTOCOL_V2, "[null,null,\"a\",\"an event name that is longer than any\",{}]"},
     };
     struct message m;
@@ -90,7 +103,12 @@ static void the_topic_has_a_limit(void **state)
 
 static void binary_pushes_are_broadcasts(void **state)
 {
-    static const char good[] = "\x03\x01\x02\x0a\x04\x00\x01" "1" "42" "realtime:a" "ping" "{\"a\":1}";
+    static const char good[] = "\x03\x01\x02\x0a\x04\x00\x01"
+                               "1"
+                               "42"
+                               "realtime:a"
+                               "ping"
+                               "{\"a\":1}";
     struct binary_refs refs;
     struct message m;
 
@@ -102,21 +120,28 @@ static void binary_pushes_are_broadcasts(void **state)
     assert_string_equal(m.event, "broadcast");
     for (size_t n = 0; n < 20; n++) /* cut anywhere in header, refs or topic */
         assert_false(protocol_parse_binary((struct text){good, n}, &m, &refs));
-    assert_false(protocol_parse_binary(TEXT("\x04\x01\x02\x0a\x04\x00\x01" "142realtime:aping"), &m, &refs));
-    assert_false(protocol_parse_binary(TEXT("\x03\x01\x02\x0a\x04\x00\x01" "\"42realtime:aping"), &m, &refs));
+    assert_false(protocol_parse_binary(TEXT("\x04\x01\x02\x0a\x04\x00\x01"
+                                            "142realtime:aping"),
+                                       &m, &refs));
+    assert_false(protocol_parse_binary(TEXT("\x03\x01\x02\x0a\x04\x00\x01"
+                                            "\"42realtime:aping"),
+                                       &m, &refs));
 }
 
 static void answers_are_written_in_the_client_s_version(void **state)
 {
-    struct message m = {.join_ref = TEXT("\"1\""), .ref = TEXT("\"2\""), .topic = "realtime:\"a\"\n"};
+    struct message m = {
+        .join_ref = TEXT("\"1\""), .ref = TEXT("\"2\""), .topic = "realtime:\"a\"\n"};
     struct frame *f = protocol_reply(PROTOCOL_V2, &m, "ok", "{}");
 
     (void)state;
-    ASSERT_TEXT(frame_payload(f), "[\"1\",\"2\",\"realtime:\\\"a\\\"\\u000a\",\"phx_reply\",{\"status\":\"ok\",\"response\":{}}]");
+    ASSERT_TEXT(frame_payload(f), "[\"1\",\"2\",\"realtime:\\\"a\\\"\\u000a\",\"phx_reply\",{"
+                                  "\"status\":\"ok\",\"response\":{}}]");
     frame_unref(f);
     f = protocol_refusal(PROTOCOL_V1, &m, "Code: a \"reason\"");
     ASSERT_TEXT(frame_payload(f),
-                "{\"ref\":\"2\",\"join_ref\":\"1\",\"topic\":\"realtime:\\\"a\\\"\\u000a\",\"event\":\"phx_reply\",\"payload\":"
+                "{\"ref\":\"2\",\"join_ref\":\"1\",\"topic\":\"realtime:\\\"a\\\"\\u000a\","
+                "\"event\":\"phx_reply\",\"payload\":"
                 "{\"status\":\"error\",\"response\":{\"reason\":\"Code: a \\\"reason\\\"\"}}}");
     assert_true(jsontext_valid(frame_payload(f)));
     frame_unref(f);
@@ -125,7 +150,7 @@ static void answers_are_written_in_the_client_s_version(void **state)
 static void frames_carry_the_shortest_header(void **state)
 {
     static const struct {
-        size_t   payload;
+        size_t payload;
         uint32_t header;
     } cases[] = {{0, 2}, {1, 2}, {125, 2}, {126, 4}, {65535, 4}, {65536, 10}, {1000000, 10}};
 
@@ -142,7 +167,9 @@ static void frames_carry_the_shortest_header(void **state)
         h = f->bytes + f->start;
         assert_int_equal(f->len, cases[i].header + cases[i].payload);
         assert_int_equal(h[0], 0x81);
-        assert_int_equal(h[1], cases[i].header == 2 ? cases[i].payload : cases[i].header == 4 ? 126 : 127);
+        assert_int_equal(h[1], cases[i].header == 2   ? cases[i].payload
+                               : cases[i].header == 4 ? 126
+                                                      : 127);
         if (cases[i].header == 4)
             assert_int_equal(h[2] << 8 | h[3], cases[i].payload);
         if (cases[i].header == 10)

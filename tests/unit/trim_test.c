@@ -20,14 +20,15 @@ static void assert_id(struct entry_id a, struct entry_id b)
     assert_int_equal(a.seq, b.seq);
 }
 
-/* ---- trim --------------------------------------------------------------------------------------- */
+/* ---- trim ---------------------------------------------------------------------------------------
+ */
 
 static void events_are_trimmed_up_to_the_oldest_of_pending_delivered_and_retention(void **state)
 {
     static const struct {
         struct trim_facts facts;
-        bool              trims;
-        struct entry_id   minid;
+        bool trims;
+        struct entry_id minid;
     } cases[] = {
         /* all acknowledged, retention decides */
         {{true, {900, 5}, false, {0, 0}, 1000, 300}, true, {700, 0}},
@@ -56,7 +57,8 @@ static void events_are_trimmed_up_to_the_oldest_of_pending_delivered_and_retenti
     }
 }
 
-/* Random histories of a stream, with a clock that jumps: never is anything trimmed that is not acknowledged. */
+/* Random histories of a stream, with a clock that jumps: never is anything trimmed that is not
+ * acknowledged. */
 static void no_clock_makes_us_trim_what_is_not_acknowledged(void **state)
 {
     (void)state;
@@ -64,8 +66,8 @@ static void no_clock_makes_us_trim_what_is_not_acknowledged(void **state)
     for (int round = 0; round < 200000; round++) {
         uint64_t delivered = (uint64_t)random() % 1000, oldest = (uint64_t)random() % 1000;
         bool pending = oldest <= delivered && random() % 2;
-        struct trim_facts f = {true, ID(delivered, 0), pending, ID(oldest, 0), (uint64_t)random() % 3000,
-                               (uint64_t)random() % 1000};
+        struct trim_facts f = {true,          ID(delivered, 0),          pending,
+                               ID(oldest, 0), (uint64_t)random() % 3000, (uint64_t)random() % 1000};
         struct entry_id minid;
         if (!trim_events(&f, &minid))
             continue;
@@ -75,7 +77,8 @@ static void no_clock_makes_us_trim_what_is_not_acknowledged(void **state)
     }
 }
 
-/* ---- held --------------------------------------------------------------------------------------- */
+/* ---- held ---------------------------------------------------------------------------------------
+ */
 
 static void held_ids_are_kept_in_order_once_and_up_to_the_capacity(void **state)
 {
@@ -116,7 +119,8 @@ static void removing_takes_only_what_is_held(void **state)
     held_free(&h);
 }
 
-/* ---- tail --------------------------------------------------------------------------------------- */
+/* ---- tail ---------------------------------------------------------------------------------------
+ */
 
 static void a_tail_begins_at_the_end(void **state)
 {

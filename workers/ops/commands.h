@@ -4,7 +4,7 @@
 
 #include "runtime/app.h"
 
-extern const struct command command_migrate, command_tenant, command_token, command_doctor, command_simulate,
-    command_rollup, command_help;
+extern const struct command command_migrate, command_tenant, command_token, command_doctor,
+    command_simulate, command_rollup, command_help;
 
 #endif

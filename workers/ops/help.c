@@ -28,7 +28,8 @@ static void print_settings(FILE *out)
 {
     char flag[48];
 
-    fputs("\nSettings: --flag VALUE, or the environment variable RINGBACK_<NAME>; flags win.\n", out);
+    fputs("\nSettings: --flag VALUE, or the environment variable RINGBACK_<NAME>; flags win.\n",
+          out);
     for (int i = 0; i < SETTING_COUNT; i++) {
         flag_of(settings[i].name, flag);
         fprintf(out, "  --%-22s %s", flag, settings[i].help);
@@ -40,14 +41,18 @@ static void print_settings(FILE *out)
 
 void help_overview(FILE *out)
 {
-    fputs("ringback: the event backbone for AI voice calling in commerce\n\n"
-          "usage: ringback ROLE [--flags]     ringback ROLE --help tells more\n\nRoles that stay:\n", out);
+    fputs(
+        "ringback: the event backbone for AI voice calling in commerce\n\n"
+        "usage: ringback ROLE [--flags]     ringback ROLE --help tells more\n\nRoles that stay:\n",
+        out);
     for (const struct process *const *p = all_processes; *p != NULL; p++)
         fprintf(out, "  %-10s %s\n", (*p)->name, (*p)->help);
     fputs("\nCommands that end:\n", out);
     for (const struct command *const *c = all_commands; *c != NULL; c++)
         fprintf(out, "  %-10s %s\n", (*c)->name, (*c)->help);
-    fputs("\nOn one machine: ./deploy/run does everything. By hand: ringback migrate && ringback all\n", out);
+    fputs("\nOn one machine: ./deploy/run does everything. By hand: ringback migrate && ringback "
+          "all\n",
+          out);
 }
 
 int help_process(const struct process *p)
@@ -73,8 +78,9 @@ static void print_markdown(void)
         printf("| `%s` | %s |\n", (*c)->name, (*c)->help);
     puts("\n| setting | default | what it is |\n|---|---|---|");
     for (int i = 0; i < SETTING_COUNT; i++)
-        printf("| `RINGBACK_%s` | %s%s%s | %s |\n", settings[i].name, settings[i].fallback ? "`" : "",
-               settings[i].fallback ? settings[i].fallback : "", settings[i].fallback ? "`" : "", settings[i].help);
+        printf("| `RINGBACK_%s` | %s%s%s | %s |\n", settings[i].name,
+               settings[i].fallback ? "`" : "", settings[i].fallback ? settings[i].fallback : "",
+               settings[i].fallback ? "`" : "", settings[i].help);
 }
 
 static int command_run(const struct config *config, int argc, char **argv)

@@ -65,7 +65,8 @@ static bool refuse_newer(const PGresult *ledger, const struct asset *files, size
         const char *version = PQgetvalue(ledger, i, 0);
         if (strcmp(version, migration_newest()) > 0 && !carried(files, n, version)) {
             fprintf(stderr,
-                    "ringback migrate: the database is at %s, newer than this binary's %s: run the newer ringback\n",
+                    "ringback migrate: the database is at %s, newer than this binary's %s: run the "
+                    "newer ringback\n",
                     version, migration_newest());
             return true;
         }
@@ -88,7 +89,8 @@ static bool apply(PGconn *db, const struct asset *file)
     if (ok) {
         values[0] = version;
         values[1] = name;
-        r = PQexecParams(db, sql_of("schema/ops/migration_record.sql"), 2, NULL, values, NULL, NULL, 0);
+        r = PQexecParams(db, sql_of("schema/ops/migration_record.sql"), 2, NULL, values, NULL, NULL,
+                         0);
         ok = PQresultStatus(r) == PGRES_COMMAND_OK;
         if (!ok)
             fprintf(stderr, "ringback migrate: %s: %s", file->path, PQresultErrorMessage(r));
@@ -108,8 +110,11 @@ static bool migrate(PGconn *db)
     PGresult *ledger;
     bool ok;
 
-    if (!run(db, "settings", "SET client_min_messages = warning; SET lock_timeout = '30s'; SET statement_timeout = 0") ||
-        !run(db, "another migration is running for too long", "SELECT pg_advisory_lock(" MIGRATE_LOCK ")") ||
+    if (!run(db, "settings",
+             "SET client_min_messages = warning; SET lock_timeout = '30s'; SET statement_timeout = "
+             "0") ||
+        !run(db, "another migration is running for too long",
+             "SELECT pg_advisory_lock(" MIGRATE_LOCK ")") ||
         !run(db, "ledger", sql_of("schema/ops/migration_ledger.sql")))
         return false;
     ledger = PQexec(db, sql_of("schema/ops/migration_versions.sql"));
@@ -122,7 +127,8 @@ static bool migrate(PGconn *db)
     }
     PQclear(ledger);
     if (ok)
-        printf(done == 0 ? "nothing to do: the database is at %s\n" : "the database is now at %s\n", migration_newest());
+        printf(done == 0 ? "nothing to do: the database is at %s\n" : "the database is now at %s\n",
+               migration_newest());
     return ok;
 }
 
@@ -133,7 +139,10 @@ static int command_run(const struct config *config, int argc, char **argv)
     bool ok;
 
     if (argc > 1) {
-        fprintf(stderr, "ringback migrate: unknown argument \"%s\"; it takes only settings (--database-url)\n", argv[1]);
+        fprintf(
+            stderr,
+            "ringback migrate: unknown argument \"%s\"; it takes only settings (--database-url)\n",
+            argv[1]);
         return 2;
     }
     db = db_connect_blocking(CONFIG_TEXT(config, DATABASE_URL), "ringback migrate", &error);

@@ -79,8 +79,7 @@ static void end(struct driver *d, const char *error)
     uv_stop(&d->loop);
 }
 
-/* ---- deliveries
- * -------------------------------------------------------------------------------------- */
+/* ---- deliveries ---- */
 
 static void again(struct driver *d, struct delivery *del, unsigned retry_after_s)
 {
@@ -130,8 +129,7 @@ static bool take_new(struct driver *d, struct delivery *del, uint64_t now)
     return true;
 }
 
-/* ---- connections
- * ------------------------------------------------------------------------------------- */
+/* ---- connections ---- */
 
 static void on_conn_closed(uv_handle_t *handle)
 {
@@ -281,8 +279,7 @@ static struct conn *idle_conn(struct driver *d)
     return NULL;
 }
 
-/* ---- the beat
- * ------------------------------------------------------------------------------------------ */
+/* ---- the beat ---- */
 
 static void pump(struct driver *d)
 {
@@ -393,8 +390,7 @@ static void on_signal(uv_signal_t *handle, int number)
     deal_stop(d->options->deal); /* what was taken is still delivered, so that the totals hold */
 }
 
-/* ---- from begin to end
- * ------------------------------------------------------------------------------- */
+/* ---- from begin to end ---- */
 
 static bool is_loopback(const struct sockaddr_storage *a)
 {

@@ -46,8 +46,7 @@ void sim_remember(uint32_t **list, uint32_t *n, uint32_t *room, uint32_t index)
     *room = (uint32_t)space;
 }
 
-/* ---- what is due: a binary heap
- * --------------------------------------------------------------------- */
+/* ---- what is due: a binary heap ---- */
 
 static bool earlier(const struct step *a, const struct step *b)
 {
@@ -104,8 +103,7 @@ int64_t sim_scaled(const struct sim *s, int64_t seconds)
     return scaled < SCALED_MIN_S ? SCALED_MIN_S : scaled;
 }
 
-/* ---- the turning of the world
- * ------------------------------------------------------------------------- */
+/* ---- the turning of the world ---- */
 
 struct sim *sim_new(const struct sim_options *options)
 {

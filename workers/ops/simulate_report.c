@@ -52,8 +52,7 @@ static struct sim_totals sum_of(const struct report *r)
     return sum;
 }
 
-/* ---- for people
- * -------------------------------------------------------------------------------------- */
+/* ---- for people ---- */
 
 static void text_latency(FILE *out, const char *what, const struct histogram *h)
 {
@@ -128,8 +127,7 @@ void report_text(FILE *out, const struct report *r)
     text_stores(out, r);
 }
 
-/* ---- for scripts
- * ------------------------------------------------------------------------------------- */
+/* ---- for scripts ---- */
 
 static void json_counts(FILE *out, const char *key, const uint64_t *counts,
                         const char *const *names, unsigned n)

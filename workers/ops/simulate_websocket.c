@@ -93,8 +93,7 @@ void websocket_free(struct websocket_in *in)
     *in = (struct websocket_in){0};
 }
 
-/* ---- the Realtime protocol: [join_ref, ref, topic, event, payload]
- * ----------------------------------- */
+/* ---- the Realtime protocol: [join_ref, ref, topic, event, payload] ---- */
 
 /* FNV-1a: for ids that are no numbers. */
 static uint64_t hash_text(struct text t)

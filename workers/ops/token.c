@@ -11,7 +11,7 @@ enum { EXPIRES_S_DEFAULT = 3600, EXPIRES_S_MAX = 10 * 365 * 86400, PAYLOAD_MAX =
 
 struct wanted {
     const char *sub, *role;
-    int64_t     expires_s;
+    int64_t expires_s;
 };
 
 /* "90s", "15m", "1h", "7d", or seconds; negative ones make a token that is over, for tests. */
@@ -19,7 +19,7 @@ static bool parse_duration(const char *text, int64_t *seconds)
 {
     static const struct {
         const char *unit;
-        int64_t     seconds;
+        int64_t seconds;
     } units[] = {{"", 1}, {"s", 1}, {"m", 60}, {"h", 3600}, {"d", 86400}};
     char *end;
     long long n = strtoll(text, &end, 10);
@@ -65,7 +65,9 @@ static const char *set_option(struct wanted *w, const char *name, const char *va
         return is_role(value) ? NULL : "a role: authenticated, anon or service_role";
     }
     if (strcmp(name, "--expires") == 0)
-        return parse_duration(value, &w->expires_s) ? NULL : "a duration up to 10 years, such as 15m, 1h or 7d";
+        return parse_duration(value, &w->expires_s)
+                   ? NULL
+                   : "a duration up to 10 years, such as 15m, 1h or 7d";
     return "--sub, --role or --expires";
 }
 
@@ -82,7 +84,8 @@ static bool parse_arguments(struct wanted *w, int argc, char **argv)
             *equals = '\0';
         accepted = value == NULL ? "a value behind it" : set_option(w, name, value);
         if (accepted != NULL) {
-            fprintf(stderr, "ringback token: %s \"%s\": accepted is %s\n", name, value == NULL ? "" : value, accepted);
+            fprintf(stderr, "ringback token: %s \"%s\": accepted is %s\n", name,
+                    value == NULL ? "" : value, accepted);
             return false;
         }
     }
@@ -101,14 +104,17 @@ static int run(const struct config *config, int argc, char **argv)
     if (!parse_arguments(&w, argc, argv))
         return 2;
     if (secret == NULL) {
-        fprintf(stderr, "ringback token: RINGBACK_JWT_SECRET is not set; tokens are signed with it\n");
+        fprintf(stderr,
+                "ringback token: RINGBACK_JWT_SECRET is not set; tokens are signed with it\n");
         return 2;
     }
     snprintf(payload, sizeof payload,
-             "{\"iss\":\"ringback\",\"aud\":\"%s\",\"sub\":\"%s\",\"role\":\"%s\",\"iat\":%lld,\"exp\":%lld}", w.role,
-             w.sub, w.role, now, now + (long long)w.expires_s);
+             "{\"iss\":\"ringback\",\"aud\":\"%s\",\"sub\":\"%s\",\"role\":\"%s\",\"iat\":%lld,"
+             "\"exp\":%lld}",
+             w.role, w.sub, w.role, now, now + (long long)w.expires_s);
     if (!jwt_sign_hs256(secret, payload, token, sizeof token)) {
-        fprintf(stderr, "ringback token: RINGBACK_JWT_SECRET is shorter than %d characters\n", JWT_SECRET_MIN);
+        fprintf(stderr, "ringback token: RINGBACK_JWT_SECRET is shorter than %d characters\n",
+                JWT_SECRET_MIN);
         return 2;
     }
     return puts(token) < 0 ? 1 : 0;

@@ -86,7 +86,8 @@ static void parse_binding(struct text object, struct binding *out, const char **
     const char *why = NULL;
     char *schema = NULL;
 
-    *out = (struct binding){.id = binding_id(object), .events = events_of(jsontext_get(object, "event"))};
+    *out = (struct binding){.id = binding_id(object),
+                            .events = events_of(jsontext_get(object, "event"))};
     if (out->events == 0)
         why = "the event is none of INSERT, UPDATE, DELETE and *";
     else if (!name_of(jsontext_get(object, "schema"), &schema) ||
@@ -179,7 +180,8 @@ static bool wants(const struct binding *b, const struct change *change)
         return false;
     if (b->table != NULL && !text_equal(text_of(b->table), change->table))
         return false;
-    return b->filter == NULL || filter_match(b->filter, change->record, change->type == CHANGE_DELETE);
+    return b->filter == NULL ||
+           filter_match(b->filter, change->record, change->type == CHANGE_DELETE);
 }
 
 static bool contains(const uint64_t *ids, unsigned n, uint64_t id)
@@ -190,7 +192,8 @@ static bool contains(const uint64_t *ids, unsigned n, uint64_t id)
     return false;
 }
 
-unsigned bindings_match(const struct bindings *b, const struct change *change, uint64_t ids[BINDINGS_MAX])
+unsigned bindings_match(const struct bindings *b, const struct change *change,
+                        uint64_t ids[BINDINGS_MAX])
 {
     unsigned n = 0;
 

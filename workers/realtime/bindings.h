@@ -18,20 +18,20 @@ enum change_type { CHANGE_INSERT = 1, CHANGE_UPDATE = 2, CHANGE_DELETE = 4, CHAN
 /* One change of one row. */
 struct change {
     enum change_type type;
-    struct text      table;
-    struct text      record; /* JSON object; for DELETE the old row's keys */
+    struct text table;
+    struct text record; /* JSON object; for DELETE the old row's keys */
 };
 
 struct binding {
-    uint64_t       id;
-    unsigned       events;  /* CHANGE_* bits; 0: never matches (invalid, or not in schema public) */
-    char          *table;   /* NULL: every table */
-    struct filter *filter;  /* NULL: every row */
+    uint64_t id;
+    unsigned events;       /* CHANGE_* bits; 0: never matches (invalid, or not in schema public) */
+    char *table;           /* NULL: every table */
+    struct filter *filter; /* NULL: every row */
 };
 
 struct bindings {
-    unsigned       n;
-    const char    *problem; /* static: why a binding can never match; NULL: all are good */
+    unsigned n;
+    const char *problem; /* static: why a binding can never match; NULL: all are good */
     struct binding binding[];
 };
 
@@ -45,7 +45,8 @@ void bindings_free(struct bindings *b);
 void bindings_echo(struct frame_writer *w, struct text array, const struct bindings *b);
 
 /* The ids of the bindings that want this change, each once. Returns how many. */
-unsigned bindings_match(const struct bindings *b, const struct change *change, uint64_t ids[BINDINGS_MAX]);
+unsigned bindings_match(const struct bindings *b, const struct change *change,
+                        uint64_t ids[BINDINGS_MAX]);
 
 /* True when some binding looks at `table` ("" : any). */
 bool bindings_watch(const struct bindings *b, struct text table);

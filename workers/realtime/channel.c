@@ -9,7 +9,8 @@
 #define TO(s) (1u << (s))
 
 static const unsigned moves[CHANNEL_N_STATES] = {
-    [CHANNEL_NEW] = TO(CHANNEL_OPEN) | TO(CHANNEL_WAIT_TOKEN) | TO(CHANNEL_WAIT_MEMBERS) | TO(CHANNEL_LIVE),
+    [CHANNEL_NEW] =
+        TO(CHANNEL_OPEN) | TO(CHANNEL_WAIT_TOKEN) | TO(CHANNEL_WAIT_MEMBERS) | TO(CHANNEL_LIVE),
     [CHANNEL_OPEN] = 0,
     [CHANNEL_WAIT_TOKEN] = TO(CHANNEL_WAIT_MEMBERS) | TO(CHANNEL_LIVE) | TO(CHANNEL_GONE),
     [CHANNEL_WAIT_MEMBERS] = TO(CHANNEL_LIVE) | TO(CHANNEL_GONE),
@@ -43,7 +44,8 @@ static bool usable(const struct channel_token *t, uint64_t now)
 }
 
 /* A user's token arrived for a channel that had none. `answered`: the join already is. */
-static unsigned admit(struct channel_fsm *c, const struct channel_token *t, bool answered, uint64_t now)
+static unsigned admit(struct channel_fsm *c, const struct channel_token *t, bool answered,
+                      uint64_t now)
 {
     snprintf(c->sub, sizeof c->sub, "%s", t->sub);
     c->exp_at = t->exp_at;

@@ -45,7 +45,8 @@ enum channel_input {
 enum {
     CHANNEL_DO_REPLY = 1u << 0, /* answer the join with ok */
     CHANNEL_DO_WATCH = 1u << 1, /* follow the memberships of ->sub */
-    CHANNEL_DO_SEAT = 1u << 2,  /* take seats with the user's organizations, and tell the client by `system` ok */
+    CHANNEL_DO_SEAT =
+        1u << 2, /* take seats with the user's organizations, and tell the client by `system` ok */
     CHANNEL_DO_ERROR = 1u << 3, /* send phx_error and forget the channel */
 };
 
@@ -58,28 +59,28 @@ enum token_kind {
 
 struct channel_token {
     enum token_kind kind;
-    const char     *sub;    /* TOKEN_USER: copied */
-    uint64_t        exp_at; /* on the clock of `now` */
-    bool            known;  /* the user's memberships are fresh */
+    const char *sub; /* TOKEN_USER: copied */
+    uint64_t exp_at; /* on the clock of `now` */
+    bool known;      /* the user's memberships are fresh */
 };
 
 struct channel_fsm {
     enum channel_state state;
-    bool     wants_rows;
-    bool     reply_held; /* WAIT_MEMBERS: the join is not answered yet */
-    bool     missed;     /* MUTED: something was withheld */
+    bool wants_rows;
+    bool reply_held;     /* WAIT_MEMBERS: the join is not answered yet */
+    bool missed;         /* MUTED: something was withheld */
     uint32_t grace_ms;   /* for WAIT_TOKEN */
     uint64_t deadline;   /* feed CHANNEL_TIME then; 0: none */
     uint64_t give_up_at; /* WAIT_MEMBERS */
     uint64_t exp_at;
-    char     sub[JWT_SUB_SIZE];
+    char sub[JWT_SUB_SIZE];
 };
 
 /* `wants_rows`: there is a postgres_changes binding. `grace_ms`: how long it may stay without a token. */
 void channel_init(struct channel_fsm *c, bool wants_rows, uint32_t grace_ms);
 
 /* `token` only with JOIN and TOKEN, else NULL. `now` in milliseconds. Returns CHANNEL_DO_* bits. */
-unsigned channel_step(struct channel_fsm *c, enum channel_input in, const struct channel_token *token,
-                      uint64_t now);
+unsigned channel_step(struct channel_fsm *c, enum channel_input in,
+                      const struct channel_token *token, uint64_t now);
 
 #endif

@@ -5,7 +5,7 @@
 
 /* A decimal number in parts: sign, digits before and behind the point without useless zeros. */
 struct decimal {
-    bool        negative;
+    bool negative;
     struct text whole, fraction;
 };
 
@@ -113,7 +113,8 @@ static bool zone(const char **p, const char *end, int64_t *minutes)
     if (*p == end || literal(p, end, "Zz"))
         return true;
     west = **p == '-';
-    if (!literal(p, end, "+- ") || !digits(p, end, 2, &hours)) /* an unescaped + arrives as a blank */
+    if (!literal(p, end, "+- ") ||
+        !digits(p, end, 2, &hours)) /* an unescaped + arrives as a blank */
         return false;
     (void)literal(p, end, ":");
     if (*p != end && !digits(p, end, 2, &rest))
@@ -249,7 +250,8 @@ static size_t char_len(const char *p, const char *end)
 /* One step of the pattern against the text; the usual backtracking to the last %: linear in practice, never recursive. */
 bool compare_like(struct text value, struct text pattern, bool fold)
 {
-    const char *s = value.p, *s_end = value.p + value.n, *p = pattern.p, *p_end = pattern.p + pattern.n;
+    const char *s = value.p, *s_end = value.p + value.n, *p = pattern.p,
+               *p_end = pattern.p + pattern.n;
     const char *star = NULL, *mark = NULL;
 
     while (s < s_end) {

@@ -8,14 +8,14 @@
 enum deadline_kind { DEADLINE_SESSION, DEADLINE_CHANNEL, DEADLINE_USER };
 
 struct deadline {
-    uint64_t           at;
-    uint32_t           pos; /* in the heap, counted from 1; 0: not set */
+    uint64_t at;
+    uint32_t pos; /* in the heap, counted from 1; 0: not set */
     enum deadline_kind kind;
 };
 
 struct deadlines {
     struct deadline **heap; /* heap[1] is the earliest */
-    uint32_t          n, size;
+    uint32_t n, size;
 };
 
 /* Makes room for one more owner; call when it is created, so that deadline_set() cannot fail. */

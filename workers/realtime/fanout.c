@@ -18,8 +18,8 @@ static uint64_t shape_hash(enum protocol_version v, const char *topic, struct te
     return asked.n == 0 ? h : hub_hash(h, asked.p, asked.n);
 }
 
-static bool shape_is(const struct shape *s, uint64_t hash, enum protocol_version v, const char *topic,
-                     struct text asked)
+static bool shape_is(const struct shape *s, uint64_t hash, enum protocol_version v,
+                     const char *topic, struct text asked)
 {
     return s->hash == hash && s->version == v && strcmp(s->topic, topic) == 0 &&
            s->asked_len == asked.n && (asked.n == 0 || memcmp(s->asked, asked.p, asked.n) == 0);
@@ -53,7 +53,8 @@ static void shapes_widen(struct hub *h)
     h->shapes_size = size;
 }
 
-static struct shape *shape_new(enum protocol_version v, const char *topic, struct text asked, const char **why)
+static struct shape *shape_new(enum protocol_version v, const char *topic, struct text asked,
+                               const char **why)
 {
     struct shape *s = calloc(1, sizeof *s);
 
@@ -78,8 +79,8 @@ failed:
     return NULL;
 }
 
-struct shape *shape_take(struct hub *h, enum protocol_version v, const char *topic, struct text asked,
-                         const char **why)
+struct shape *shape_take(struct hub *h, enum protocol_version v, const char *topic,
+                         struct text asked, const char **why)
 {
     uint64_t hash = shape_hash(v, topic, asked);
     struct shape *s = h->shapes[hash & (h->shapes_size - 1)];
@@ -159,7 +160,7 @@ static struct organization *organization_take(struct hub *h, const char *id)
     *at = calloc(1, sizeof **at);
     if (*at == NULL)
         return NULL;
-    snprintf((*at)->id, sizeof (*at)->id, "%s", id);
+    snprintf((*at)->id, sizeof(*at)->id, "%s", id);
     h->n_organizations++;
     return *at;
 }
@@ -340,8 +341,8 @@ static void put_timestamp(struct frame_writer *w, int64_t us)
     struct tm tm;
 
     gmtime_r(&seconds, &tm);
-    snprintf(text, sizeof text, "%04d-%02d-%02dT%02d:%02d:%02d.%03dZ", tm.tm_year + 1900, tm.tm_mon + 1,
-             tm.tm_mday, tm.tm_hour, tm.tm_min, tm.tm_sec, (int)(us / 1000 % 1000));
+    snprintf(text, sizeof text, "%04d-%02d-%02dT%02d:%02d:%02d.%03dZ", tm.tm_year + 1900,
+             tm.tm_mon + 1, tm.tm_mday, tm.tm_hour, tm.tm_min, tm.tm_sec, (int)(us / 1000 % 1000));
     frame_puts(w, text);
 }
 
@@ -373,7 +374,8 @@ static struct frame *change_data(const struct hub_change *in, const struct chang
     return frame_finish(&w);
 }
 
-static struct frame *change_frame(const struct shape *s, const uint64_t *ids, unsigned n, struct text data)
+static struct frame *change_frame(const struct shape *s, const uint64_t *ids, unsigned n,
+                                  struct text data)
 {
     struct frame_writer w;
 
@@ -413,7 +415,8 @@ static void deliver(struct audience *a, struct frame *f, struct instant now)
 }
 
 /* Somebody tells that changes of this organization went astray. */
-static void resync_organization(struct hub *h, const struct organization *o, const char *table, struct instant now)
+static void resync_organization(struct hub *h, const struct organization *o, const char *table,
+                                struct instant now)
 {
     for (struct audience *a = o->audiences; a != NULL; a = a->next) {
         if (!bindings_watch(a->shape->bindings, text_of(table)))
@@ -434,7 +437,8 @@ void hub_change(struct hub *h, const struct hub_change *in, struct instant now)
     unsigned n;
 
     h->stats.changes++;
-    if (strcmp(in->type, "RESYNC") == 0 && strlen(in->organization_id) != ORGANIZATION_ID_SIZE - 1) {
+    if (strcmp(in->type, "RESYNC") == 0 &&
+        strlen(in->organization_id) != ORGANIZATION_ID_SIZE - 1) {
         hub_resync_all(h, now); /* it could not be told whose changes were lost */
         return;
     }

@@ -7,7 +7,19 @@
 #include "realtime/limits.h"
 #include "runtime/jsontext.h"
 
-enum operator { OP_EQ, OP_NEQ, OP_LT, OP_LTE, OP_GT, OP_GTE, OP_IN, OP_LIKE, OP_ILIKE, OP_IS, OP_COUNT };
+enum operator{
+    OP_EQ,
+    OP_NEQ,
+    OP_LT,
+    OP_LTE,
+    OP_GT,
+    OP_GTE,
+    OP_IN,
+    OP_LIKE,
+    OP_ILIKE,
+    OP_IS,
+    OP_COUNT
+};
 
 static const char *const operators[OP_COUNT] = {
     [OP_EQ] = "eq",   [OP_NEQ] = "neq", [OP_LT] = "lt",     [OP_LTE] = "lte",     [OP_GT] = "gt",
@@ -15,17 +27,17 @@ static const char *const operators[OP_COUNT] = {
 };
 
 struct condition {
-    char         *column;
+    char *column;
     enum operator op;
-    bool          negated;
-    unsigned      first, n_values; /* of filter.values */
+    bool negated;
+    unsigned first, n_values; /* of filter.values */
 };
 
 struct filter {
-    char            *text; /* a copy in which values are unquoted and NUL-terminated in place */
-    unsigned         n, n_values;
+    char *text; /* a copy in which values are unquoted and NUL-terminated in place */
+    unsigned n, n_values;
     struct condition condition[FILTER_TERMS_MAX];
-    struct text      values[]; /* FILTER_VALUES_MAX while parsing, then as many as there are */
+    struct text values[]; /* FILTER_VALUES_MAX while parsing, then as many as there are */
 };
 
 static bool name_char(char c)
@@ -102,7 +114,8 @@ static struct text unquote(char *p, char *end)
 
 static bool add_value(struct filter *f, struct condition *c, char *p, char *end)
 {
-    if (c->op == OP_IN) { /* a list is read as PostgreSQL reads an array: blanks around a value do not count */
+    if (c->op ==
+        OP_IN) { /* a list is read as PostgreSQL reads an array: blanks around a value do not count */
         while (p < end && *p == ' ')
             p++;
         while (end > p && end[-1] == ' ')

@@ -15,23 +15,23 @@
 enum { FRAME_HEADER_MAX = 10 };
 
 struct frame {
-    uint32_t      refs;
-    uint32_t      start;        /* where the header begins in `bytes` */
-    size_t        len;          /* header and payload */
-    int64_t       committed_us; /* of the change it tells; 0: none, or its latency is already measured */
+    uint32_t refs;
+    uint32_t start;       /* where the header begins in `bytes` */
+    size_t len;           /* header and payload */
+    int64_t committed_us; /* of the change it tells; 0: none, or its latency is already measured */
     unsigned char bytes[];
 };
 
 struct frame_writer {
     struct frame *frame;
-    size_t        used, size; /* of frame->bytes */
-    bool          failed;
+    size_t used, size; /* of frame->bytes */
+    bool failed;
 };
 
 void frame_begin(struct frame_writer *w);
-void frame_text(struct frame_writer *w, struct text t);        /* as it is */
-void frame_puts(struct frame_writer *w, const char *s);        /* as it is */
-void frame_string(struct frame_writer *w, struct text t);      /* as a JSON string, quoted and escaped */
+void frame_text(struct frame_writer *w, struct text t);   /* as it is */
+void frame_puts(struct frame_writer *w, const char *s);   /* as it is */
+void frame_string(struct frame_writer *w, struct text t); /* as a JSON string, quoted and escaped */
 void frame_number(struct frame_writer *w, uint64_t n);
 
 /* A text frame with one reference, which is the caller's. */

@@ -30,7 +30,8 @@ struct hub *hub_new(const struct jwt_keys *keys)
     h->shapes_size = h->organizations_size = HUB_FIRST_SIZE;
     h->shapes = calloc(h->shapes_size, sizeof(struct shape *));
     h->organizations = calloc(h->organizations_size, sizeof(struct organization *));
-    if (h->shapes == NULL || h->organizations == NULL || !members_init(&h->members, &h->deadlines)) {
+    if (h->shapes == NULL || h->organizations == NULL ||
+        !members_init(&h->members, &h->deadlines)) {
         hub_free(h);
         return NULL;
     }
@@ -62,7 +63,8 @@ struct session *hub_connect(struct hub *h, enum protocol_version v, const char *
     struct session *s = calloc(1, sizeof *s);
     struct text apikey = protocol_query(query, "apikey");
 
-    if (s == NULL || !deadlines_reserve(&h->deadlines, h->stats.sessions + 1 + h->stats.channels + h->members.n)) {
+    if (s == NULL || !deadlines_reserve(&h->deadlines,
+                                        h->stats.sessions + 1 + h->stats.channels + h->members.n)) {
         free(s);
         return NULL;
     }
@@ -171,7 +173,8 @@ bool allowance_take(struct allowance *a, uint32_t per_second, uint32_t burst, ui
     return true;
 }
 
-void hub_frame(struct hub *h, struct session *s, struct text message, bool binary, struct instant now)
+void hub_frame(struct hub *h, struct session *s, struct text message, bool binary,
+               struct instant now)
 {
     struct message m;
     struct binary_refs refs;
@@ -209,7 +212,8 @@ static bool follow(struct channel *c, struct instant now)
     struct user *u;
 
     assert(c->user == NULL);
-    if (!deadlines_reserve(&h->deadlines, h->stats.sessions + h->stats.channels + h->members.n + 1) ||
+    if (!deadlines_reserve(&h->deadlines,
+                           h->stats.sessions + h->stats.channels + h->members.n + 1) ||
         (u = members_user(&h->members, c->fsm.sub)) == NULL)
         return false;
     c->user = u;
@@ -240,11 +244,12 @@ static void tell_error(struct channel *c)
 
     /* What it still had to get is read again anyway; its room is needed. */
     outbox_purge(&s->outbox, c);
-    session_send(s, protocol_message(s->version, text_of(c->join_ref), text_of(c->join_ref), c->shape->topic,
-                                     "phx_error", "{}"));
+    session_send(s, protocol_message(s->version, text_of(c->join_ref), text_of(c->join_ref),
+                                     c->shape->topic, "phx_error", "{}"));
 }
 
-bool channel_input(struct channel *c, enum channel_input in, const struct channel_token *token, struct instant now)
+bool channel_input(struct channel *c, enum channel_input in, const struct channel_token *token,
+                   struct instant now)
 {
     unsigned todo = channel_step(&c->fsm, in, token, now.ms);
 
@@ -302,7 +307,8 @@ void hub_resync_all(struct hub *h, struct instant now)
 unsigned hub_lookups(struct hub *h, const char *subs[], unsigned max, struct instant now)
 {
     struct user *users[REALTIME_LOOKUPS_MAX];
-    unsigned n = members_take(&h->members, users, max < REALTIME_LOOKUPS_MAX ? max : REALTIME_LOOKUPS_MAX, now.ms);
+    unsigned n = members_take(&h->members, users,
+                              max < REALTIME_LOOKUPS_MAX ? max : REALTIME_LOOKUPS_MAX, now.ms);
 
     for (unsigned i = 0; i < n; i++)
         subs[i] = users[i]->sub;

@@ -24,18 +24,18 @@ struct session;
 
 /* Both clocks, read once per input. */
 struct instant {
-    uint64_t ms;     /* monotonic, not 0 */
-    int64_t  unix_s; /* seconds since 1970 */
+    uint64_t ms;    /* monotonic, not 0 */
+    int64_t unix_s; /* seconds since 1970 */
 };
 
 /* Only grow, but for the gauges. */
 struct hub_stats {
-    uint64_t changes, changes_bad;  /* from the live streams */
+    uint64_t changes, changes_bad; /* from the live streams */
     uint64_t frames_in, malformed;
-    uint64_t queued;                /* deliveries put into outboxes */
-    uint64_t resyncs;               /* channels told to read again */
+    uint64_t queued;  /* deliveries put into outboxes */
+    uint64_t resyncs; /* channels told to read again */
     uint64_t joins, joins_refused;
-    uint32_t sessions, channels;    /* gauges */
+    uint32_t sessions, channels; /* gauges */
 };
 
 /* `keys` stays the caller's. NULL: out of memory. */
@@ -51,7 +51,8 @@ struct session *hub_connect(struct hub *h, enum protocol_version v, const char *
 void hub_disconnect(struct hub *h, struct session *s);
 
 /* A complete message. */
-void hub_frame(struct hub *h, struct session *s, struct text message, bool binary, struct instant now);
+void hub_frame(struct hub *h, struct session *s, struct text message, bool binary,
+               struct instant now);
 /* Any sign of life, PONG for instance. */
 void hub_heard(struct session *s, struct instant now);
 
@@ -61,7 +62,7 @@ struct hub_change {
     const char *table;           /* with RESYNC it may be "": every table */
     const char *type;            /* INSERT UPDATE DELETE RESYNC */
     struct text record;
-    int64_t     committed_us;
+    int64_t committed_us;
 };
 void hub_change(struct hub *h, const struct hub_change *change, struct instant now);
 

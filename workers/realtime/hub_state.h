@@ -18,50 +18,50 @@
 #include "realtime/members.h"
 
 struct shape {
-    struct shape         *next; /* of its hash chain */
-    uint64_t              hash;
-    uint32_t              refs;
+    struct shape *next; /* of its hash chain */
+    uint64_t hash;
+    uint32_t refs;
     enum protocol_version version;
-    char                 *topic;
-    char                 *asked; /* the raw postgres_changes array: the rest of the key */
-    size_t                asked_len;
-    struct bindings      *bindings;
+    char *topic;
+    char *asked; /* the raw postgres_changes array: the rest of the key */
+    size_t asked_len;
+    struct bindings *bindings;
 };
 
 struct audience {
-    struct audience     *next; /* of its organization */
+    struct audience *next; /* of its organization */
     struct organization *organization;
-    struct shape        *shape;
-    struct channel     **channels;
-    uint32_t             n, size;
+    struct shape *shape;
+    struct channel **channels;
+    uint32_t n, size;
 };
 
 struct organization {
     struct organization *next; /* of its hash chain */
-    char                 id[ORGANIZATION_ID_SIZE];
-    struct audience     *audiences;
+    char id[ORGANIZATION_ID_SIZE];
+    struct audience *audiences;
 };
 
 struct seat {
     struct audience *audience;
-    uint32_t         index; /* audience->channels[index] is this channel */
+    uint32_t index; /* audience->channels[index] is this channel */
 };
 
 struct channel {
-    struct channel    *next;         /* of its session */
-    struct channel    *next_of_user, **at_of_user;
-    struct channel    *next_failing; /* of hub.failing */
-    bool               failing;
-    struct session    *session;
-    struct user       *user;         /* NULL: follows nobody */
-    struct shape      *shape;
+    struct channel *next; /* of its session */
+    struct channel *next_of_user, **at_of_user;
+    struct channel *next_failing; /* of hub.failing */
+    bool failing;
+    struct session *session;
+    struct user *user; /* NULL: follows nobody */
+    struct shape *shape;
     struct channel_fsm fsm;
-    struct deadline    due;
-    uint64_t           resync_at;    /* 0: not told to */
-    bool               presence;
-    unsigned           n_seats;
-    struct seat       *seats;        /* n_seats of them */
-    char               join_ref[REF_MAX + 1], ref[REF_MAX + 1]; /* of the join, raw JSON */
+    struct deadline due;
+    uint64_t resync_at; /* 0: not told to */
+    bool presence;
+    unsigned n_seats;
+    struct seat *seats;                           /* n_seats of them */
+    char join_ref[REF_MAX + 1], ref[REF_MAX + 1]; /* of the join, raw JSON */
 };
 
 /* A token bucket, counted in thousandths. */
@@ -71,36 +71,36 @@ struct allowance {
 };
 
 struct session {
-    struct session       *next_dirty;
-    bool                  dirty;
-    bool                  pinged;
+    struct session *next_dirty;
+    bool dirty;
+    bool pinged;
     enum protocol_version version;
-    unsigned              close_code;
-    unsigned              n_channels;
-    unsigned              malformed;
-    uint32_t              token_grace_ms; /* for the next join without a token */
-    uint64_t              apikey_hash;
-    uint64_t              heard_at;
-    struct allowance      frames, joins;
-    struct deadline       due;
-    struct channel       *channels;
-    struct outbox         outbox;
-    struct hub           *hub;
-    void                 *conn;
+    unsigned close_code;
+    unsigned n_channels;
+    unsigned malformed;
+    uint32_t token_grace_ms; /* for the next join without a token */
+    uint64_t apikey_hash;
+    uint64_t heard_at;
+    struct allowance frames, joins;
+    struct deadline due;
+    struct channel *channels;
+    struct outbox outbox;
+    struct hub *hub;
+    void *conn;
 };
 
 struct hub {
     const struct jwt_keys *keys;
-    struct hub_stats       stats;
-    struct deadlines       deadlines;
-    struct members         members;
-    struct session        *dirty;
-    struct channel        *failing; /* must resync, as soon as nobody walks over an audience */
-    struct shape         **shapes;
-    uint32_t               shapes_size, n_shapes;
-    struct organization  **organizations;
-    uint32_t               organizations_size, n_organizations;
-    uint32_t               resync_index; /* spreads resyncs over time */
+    struct hub_stats stats;
+    struct deadlines deadlines;
+    struct members members;
+    struct session *dirty;
+    struct channel *failing; /* must resync, as soon as nobody walks over an audience */
+    struct shape **shapes;
+    uint32_t shapes_size, n_shapes;
+    struct organization **organizations;
+    uint32_t organizations_size, n_organizations;
+    uint32_t resync_index; /* spreads resyncs over time */
 };
 
 /* hub.c */
@@ -111,7 +111,8 @@ void session_send(struct session *s, struct frame *f);
 void session_mark(struct session *s);
 void session_close(struct session *s, unsigned code);
 /* Feeds the channel and does what it says. The channel may be gone afterwards: then it returns false. */
-bool channel_input(struct channel *c, enum channel_input in, const struct channel_token *token, struct instant now);
+bool channel_input(struct channel *c, enum channel_input in, const struct channel_token *token,
+                   struct instant now);
 /* Remembers that the channel must be told to resync; done by hub_settle(). */
 void channel_fail_later(struct channel *c);
 void hub_settle(struct hub *h, struct instant now);
@@ -125,7 +126,8 @@ void channel_answer_join(struct channel *c);
 void channel_tell_system(struct channel *c, bool ok, const char *message);
 
 /* fanout.c */
-struct shape *shape_take(struct hub *h, enum protocol_version v, const char *topic, struct text asked, const char **why);
+struct shape *shape_take(struct hub *h, enum protocol_version v, const char *topic,
+                         struct text asked, const char **why);
 void shape_leave(struct hub *h, struct shape *s);
 /* Takes seats with exactly the user's organizations. False: out of memory. */
 bool seats_take(struct channel *c);

@@ -5,46 +5,54 @@
 enum {
     /* a process */
     REALTIME_CONNECTIONS_MAX = 20000,
-    REALTIME_SNDBUF = 64 * 1024,      /* else the kernel buffers 1.7 MB for each sleeping client */
-    REALTIME_WRITE_MAX = 64 * 1024,   /* frames for one socket are joined into writes up to this size */
-    REALTIME_LOOKUPS_MAX = 500,       /* users in one membership query */
+    REALTIME_SNDBUF = 64 * 1024, /* else the kernel buffers 1.7 MB for each sleeping client */
+    REALTIME_WRITE_MAX =
+        64 * 1024,              /* frames for one socket are joined into writes up to this size */
+    REALTIME_LOOKUPS_MAX = 500, /* users in one membership query */
 
     /* a socket */
     SESSION_CHANNELS_MAX = 100,       /* Supabase's limit */
     SESSION_FRAME_IN_MAX = 64 * 1024, /* a larger message closes the socket (1009) */
-    SESSION_MALFORMED_MAX = 20,       /* messages that are no messages before the socket is closed (1008) */
+    SESSION_MALFORMED_MAX =
+        20, /* messages that are no messages before the socket is closed (1008) */
     SESSION_FRAMES_PER_SECOND = 100,
-    SESSION_FRAMES_BURST = 1000,      /* 100 channels that rejoin and send their tokens at once stay below */
+    SESSION_FRAMES_BURST =
+        1000, /* 100 channels that rejoin and send their tokens at once stay below */
     SESSION_JOINS_PER_SECOND = 50,
     SESSION_JOINS_BURST = 200,
-    SESSION_PING_MS = 30 * 1000,      /* silence after which a PING goes out (a hidden tab answers PINGs only) */
-    SESSION_IDLE_MS = 100 * 1000,     /* silence after which the socket is closed; browsers throttle timers to 60 s */
-    OUTBOX_BYTES_MAX = 1024 * 1024,   /* queued for one socket: more, and the channel must resync */
+    SESSION_PING_MS =
+        30 * 1000, /* silence after which a PING goes out (a hidden tab answers PINGs only) */
+    SESSION_IDLE_MS =
+        100 * 1000, /* silence after which the socket is closed; browsers throttle timers to 60 s */
+    OUTBOX_BYTES_MAX = 1024 * 1024, /* queued for one socket: more, and the channel must resync */
     OUTBOX_FRAMES_MAX = 4096,
-    OUTBOX_CONTROL_MAX = 1024,        /* replies on top of that; more closes the socket */
+    OUTBOX_CONTROL_MAX = 1024, /* replies on top of that; more closes the socket */
 
     /* a channel */
     TOPIC_MAX = 512,
     REF_MAX = 32,
     EVENT_MAX = 32,
     BINDINGS_MAX = 100,
-    BINDING_NAME_MAX = 128,           /* schema or table */
-    FILTER_MAX = 4096,                /* bytes of one filter */
-    FILTER_TERMS_MAX = 8,             /* conditions joined by commas */
-    FILTER_VALUES_MAX = 100,          /* of one in.() */
-    TOKEN_GRACE_MS = 600,             /* facts: 0.5 to 0.7 s converges with every client version */
-    TOKEN_GRACE_MAX_MS = 30 * 1000,   /* doubled up to here when a socket keeps coming without a token */
-    EXPIRY_GRACE_MS = 75 * 1000,      /* clients refresh 90 s before exp, on throttled 30 s ticks */
-    REPLY_HOLD_MS = 250,              /* a join with a token waits this long for its memberships, so that
+    BINDING_NAME_MAX = 128,  /* schema or table */
+    FILTER_MAX = 4096,       /* bytes of one filter */
+    FILTER_TERMS_MAX = 8,    /* conditions joined by commas */
+    FILTER_VALUES_MAX = 100, /* of one in.() */
+    TOKEN_GRACE_MS = 600,    /* facts: 0.5 to 0.7 s converges with every client version */
+    TOKEN_GRACE_MAX_MS =
+        30 * 1000,               /* doubled up to here when a socket keeps coming without a token */
+    EXPIRY_GRACE_MS = 75 * 1000, /* clients refresh 90 s before exp, on throttled 30 s ticks */
+    REPLY_HOLD_MS = 250,         /* a join with a token waits this long for its memberships, so that
                                          "SUBSCRIBED" is true when the application hears it */
     MEMBERS_WAIT_MS = 10 * 1000,
-    RESYNC_SPREAD_MS = 3000,          /* a resync of everybody is spread over this time: clients have no jitter */
+    RESYNC_SPREAD_MS =
+        3000, /* a resync of everybody is spread over this time: clients have no jitter */
 
     /* a user */
     USER_ORGANIZATIONS_MAX = 32,
     MEMBERS_REFRESH_MS = 25 * 1000,
-    MEMBERS_FRESH_MS = 30 * 1000,     /* older knowledge admits nobody new */
-    MEMBERS_STALE_MS = 55 * 1000,     /* older knowledge delivers nothing: a removed member is out within a minute */
+    MEMBERS_FRESH_MS = 30 * 1000, /* older knowledge admits nobody new */
+    MEMBERS_STALE_MS =
+        55 * 1000, /* older knowledge delivers nothing: a removed member is out within a minute */
     MEMBERS_RETRY_MS = 1000,
 };
 

@@ -151,7 +151,8 @@ void members_answer(struct members *m, struct user *u,
     assert(u->in_flight);
     u->in_flight = false;
     u->known = true;
-    u->known_at = u->asked_at; /* what changed while the question travelled may be missing from the answer */
+    u->known_at =
+        u->asked_at; /* what changed while the question travelled may be missing from the answer */
     u->n_organizations = n < USER_ORGANIZATIONS_MAX ? n : USER_ORGANIZATIONS_MAX;
     if (u->n_organizations > 0)
         memcpy(u->organizations, organizations, u->n_organizations * sizeof u->organizations[0]);

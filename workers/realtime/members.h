@@ -18,24 +18,24 @@ enum { ORGANIZATION_ID_SIZE = 37 };
 struct channel;
 
 struct user {
-    struct user    *next;       /* of its hash chain */
-    struct user    *next_wanted;
-    char            sub[JWT_SUB_SIZE];
-    bool            known;
-    bool            wanted;     /* in the line for a look-up */
-    bool            in_flight;
-    uint64_t        known_at;   /* when the newest answer was asked for */
-    uint64_t        asked_at;
+    struct user *next; /* of its hash chain */
+    struct user *next_wanted;
+    char sub[JWT_SUB_SIZE];
+    bool known;
+    bool wanted; /* in the line for a look-up */
+    bool in_flight;
+    uint64_t known_at; /* when the newest answer was asked for */
+    uint64_t asked_at;
     struct deadline due;
-    struct channel *channels;   /* those that follow him, linked by next_of_user */
-    unsigned        n_organizations;
-    char            organizations[USER_ORGANIZATIONS_MAX][ORGANIZATION_ID_SIZE];
+    struct channel *channels; /* those that follow him, linked by next_of_user */
+    unsigned n_organizations;
+    char organizations[USER_ORGANIZATIONS_MAX][ORGANIZATION_ID_SIZE];
 };
 
 struct members {
-    struct user     **chains; /* a hash table of `size` (a power of two) */
-    uint32_t          size, n;
-    struct user      *wanted_first, **wanted_last;
+    struct user **chains; /* a hash table of `size` (a power of two) */
+    uint32_t size, n;
+    struct user *wanted_first, **wanted_last;
     struct deadlines *deadlines;
 };
 
@@ -64,7 +64,7 @@ void members_failed(struct members *m, struct user *u, uint64_t now);
 
 enum members_verdict {
     MEMBERS_FINE,
-    MEMBERS_STALE, /* the caller must stop delivering to his channels */
+    MEMBERS_STALE,   /* the caller must stop delivering to his channels */
     MEMBERS_DROPPED, /* nobody follows him any more: *u is freed */
 };
 

@@ -16,19 +16,19 @@ enum { QUESTION_DEADLINE_MS = 5000, UUID_TEXT_MAX = JWT_SUB_SIZE };
 static const struct db_statement statement = {"schema/ops/memberships.sql"};
 
 struct memberships {
-    struct db_pool   *pool;
-    struct hub       *hub;
+    struct db_pool *pool;
+    struct hub *hub;
     void (*on_answer)(void *ctx);
-    void             *ctx;
-    bool              asking, failing;
+    void *ctx;
+    bool asking, failing;
     struct db_request request;
-    struct db_query   query;
-    const char       *value;
-    unsigned          n;
-    const char       *subs[REALTIME_LOOKUPS_MAX]; /* the hub's, until answered */
-    char              array[REALTIME_LOOKUPS_MAX * UUID_TEXT_MAX + 3]; /* {uuid,uuid} */
+    struct db_query query;
+    const char *value;
+    unsigned n;
+    const char *subs[REALTIME_LOOKUPS_MAX];               /* the hub's, until answered */
+    char array[REALTIME_LOOKUPS_MAX * UUID_TEXT_MAX + 3]; /* {uuid,uuid} */
     void (*on_closed)(void *ctx);
-    void             *closed_ctx;
+    void *closed_ctx;
 };
 
 static void on_state(void *ctx, unsigned up, const char *reason)
@@ -41,7 +41,8 @@ static void on_state(void *ctx, unsigned up, const char *reason)
 }
 
 /* Rows are (user_id, organization_id), ordered by user: hands the rows of one user over. */
-static void answer_one(struct memberships *m, const char *sub, const PGresult *rows, struct instant now)
+static void answer_one(struct memberships *m, const char *sub, const PGresult *rows,
+                       struct instant now)
 {
     char organizations[USER_ORGANIZATIONS_MAX][ORGANIZATION_ID_SIZE];
     unsigned n = 0;
@@ -59,7 +60,8 @@ static void on_done(struct db_request *r, const struct db_outcome *o)
 
     m->asking = false;
     if (!o->ok && strcmp(o->sqlstate, "08006") != 0)
-        log_warn("memberships: look-up failed", "sqlstate", o->sqlstate, "message", o->message, NULL);
+        log_warn("memberships: look-up failed", "sqlstate", o->sqlstate, "message", o->message,
+                 NULL);
     for (unsigned i = 0; i < m->n; i++) {
         if (o->ok)
             answer_one(m, m->subs[i], o->results[0], now);
@@ -102,11 +104,15 @@ void memberships_pump(struct memberships *m)
     if (m->n == 0)
         return;
     for (unsigned i = 0; i < m->n; i++)
-        used += (size_t)snprintf(m->array + used, sizeof m->array - used, "%c%s", i == 0 ? '{' : ',', m->subs[i]);
+        used += (size_t)snprintf(m->array + used, sizeof m->array - used, "%c%s",
+                                 i == 0 ? '{' : ',', m->subs[i]);
     snprintf(m->array + used, sizeof m->array - used, "}");
     m->value = m->array;
     m->query = (struct db_query){.statement = &statement, .n_params = 1, .values = &m->value};
-    m->request = (struct db_request){.queries = &m->query, .n_queries = 1, .done = on_done, .ctx = m,
+    m->request = (struct db_request){.queries = &m->query,
+                                     .n_queries = 1,
+                                     .done = on_done,
+                                     .ctx = m,
                                      .deadline_ms = QUESTION_DEADLINE_MS};
     m->asking = true;
     db_submit(m->pool, &m->request);

@@ -11,13 +11,13 @@
 
 struct outbox_slot {
     struct frame *frame;
-    const void   *owner; /* NULL: control */
+    const void *owner; /* NULL: control */
 };
 
 struct outbox {
     struct outbox_slot *slots; /* a ring of `size` (a power of two), allocated on first use */
-    uint32_t            size, head, n;
-    size_t              bytes; /* of all frames in it; shared ones count fully */
+    uint32_t size, head, n;
+    size_t bytes; /* of all frames in it; shared ones count fully */
 };
 
 /* Takes a reference of its own. False: full (OUTBOX_BYTES_MAX, OUTBOX_FRAMES_MAX; control messages have

@@ -106,8 +106,8 @@ bool protocol_parse_binary(struct text bytes, struct message *out, struct binary
     return true;
 }
 
-void protocol_open(struct frame_writer *w, enum protocol_version v, struct text join_ref, struct text ref,
-                   const char *topic, const char *event)
+void protocol_open(struct frame_writer *w, enum protocol_version v, struct text join_ref,
+                   struct text ref, const char *topic, const char *event)
 {
     if (v == PROTOCOL_V2) {
         frame_puts(w, "[");
@@ -165,7 +165,8 @@ struct frame *protocol_reply(enum protocol_version v, const struct message *to, 
     return frame_finish(&w);
 }
 
-struct frame *protocol_refusal(enum protocol_version v, const struct message *to, const char *reason)
+struct frame *protocol_refusal(enum protocol_version v, const struct message *to,
+                               const char *reason)
 {
     struct frame_writer w;
 

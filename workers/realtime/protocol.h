@@ -22,10 +22,11 @@ struct text protocol_query(const char *query, const char *name);
 
 /* One message from a client. */
 struct message {
-    struct text join_ref, ref;  /* raw JSON (a string or a number), TEXT("null") when absent; at most REF_MAX bytes */
-    char        topic[TOPIC_MAX];
-    char        event[EVENT_MAX];
-    struct text payload;        /* raw JSON object, or TEXT("{}") */
+    struct text join_ref,
+        ref; /* raw JSON (a string or a number), TEXT("null") when absent; at most REF_MAX bytes */
+    char topic[TOPIC_MAX];
+    char event[EVENT_MAX];
+    struct text payload; /* raw JSON object, or TEXT("{}") */
 };
 
 /* `text` must live as long as *out is used. False: not a message. */
@@ -39,8 +40,8 @@ struct binary_refs {
 bool protocol_parse_binary(struct text bytes, struct message *out, struct binary_refs *refs);
 
 /* Everything of an outgoing message up to its payload, and behind it. `join_ref` and `ref` are raw JSON. */
-void protocol_open(struct frame_writer *w, enum protocol_version v, struct text join_ref, struct text ref,
-                   const char *topic, const char *event);
+void protocol_open(struct frame_writer *w, enum protocol_version v, struct text join_ref,
+                   struct text ref, const char *topic, const char *event);
 void protocol_close(struct frame_writer *w, enum protocol_version v);
 
 /* A message with a ready payload. NULL: out of memory. The caller owns one reference. */
@@ -52,6 +53,7 @@ struct frame *protocol_reply(enum protocol_version v, const struct message *to, 
                              const char *response);
 
 /* phx_reply with status "error" and response {"reason":"CODE: text"}. */
-struct frame *protocol_refusal(enum protocol_version v, const struct message *to, const char *reason);
+struct frame *protocol_refusal(enum protocol_version v, const struct message *to,
+                               const char *reason);
 
 #endif

@@ -19,30 +19,47 @@
 
 #define REALTIME_PATH "/realtime/v1/websocket"
 
-enum { JWKS_SIZE_MAX = 256 * 1024, METER_MS = 1000, DRAIN_SLICE_MS = 50, DRAIN_SLICES = 40, DRAIN_SLICE_MIN = 50 };
+enum {
+    JWKS_SIZE_MAX = 256 * 1024,
+    METER_MS = 1000,
+    DRAIN_SLICE_MS = 50,
+    DRAIN_SLICES = 40,
+    DRAIN_SLICE_MIN = 50
+};
 
 enum meter {
-    METER_CONNECTIONS, METER_CHANNELS, METER_CHANGES, METER_CHANGES_BAD, METER_FRAMES_IN, METER_FRAMES_OUT,
-    METER_BYTES_OUT, METER_WRITES, METER_RESYNCS, METER_JOINS, METER_JOINS_REFUSED, METER_REFUSED, METER_MALFORMED,
+    METER_CONNECTIONS,
+    METER_CHANNELS,
+    METER_CHANGES,
+    METER_CHANGES_BAD,
+    METER_FRAMES_IN,
+    METER_FRAMES_OUT,
+    METER_BYTES_OUT,
+    METER_WRITES,
+    METER_RESYNCS,
+    METER_JOINS,
+    METER_JOINS_REFUSED,
+    METER_REFUSED,
+    METER_MALFORMED,
     METER_COUNT
 };
 
 static struct {
-    uv_loop_t          *loop;
-    struct jwt_keys    *keys;
-    struct hub         *hub;
-    struct sockets     *sockets;
+    uv_loop_t *loop;
+    struct jwt_keys *keys;
+    struct hub *hub;
+    struct sockets *sockets;
     struct memberships *memberships;
-    struct live_tail   *tail;
-    uv_check_t          check;  /* pumps behind each poll that brought input */
-    uv_idle_t           idle;   /* running: the next poll does not wait */
-    uv_timer_t          tick, meter, drain;
-    bool                fed, tail_up;
-    unsigned            slices, slice;
-    unsigned            closing; /* parts and handles that are not closed yet */
+    struct live_tail *tail;
+    uv_check_t check; /* pumps behind each poll that brought input */
+    uv_idle_t idle;   /* running: the next poll does not wait */
+    uv_timer_t tick, meter, drain;
+    bool fed, tail_up;
+    unsigned slices, slice;
+    unsigned closing; /* parts and handles that are not closed yet */
     void (*done)(void *ctx);
-    void               *done_ctx;
-    struct metric      *meters[METER_COUNT], *latency;
+    void *done_ctx;
+    struct metric *meters[METER_COUNT], *latency;
 } rt;
 
 /* ---- the beat ---- */
@@ -99,9 +116,11 @@ static void on_check(uv_check_t *check)
 
 /* ---- the live streams ---- */
 
-static void on_update(void *ctx, unsigned partition, struct entry_id id, const struct live_update *u)
+static void on_update(void *ctx, unsigned partition, struct entry_id id,
+                      const struct live_update *u)
 {
-    struct hub_change change = {u->organization_id, u->table, u->type, {u->record, u->record_len}, u->committed_us};
+    struct hub_change change = {
+        u->organization_id, u->table, u->type, {u->record, u->record_len}, u->committed_us};
 
     (void)ctx;
     (void)partition;
@@ -131,21 +150,27 @@ static void on_tail_state(void *ctx, bool up, const char *reason)
 
 static const struct {
     const char *name, *help;
-    bool        gauge;
+    bool gauge;
 } meter_info[METER_COUNT] = {
     [METER_CONNECTIONS] = {"ringback_realtime_connections", "open websockets", true},
     [METER_CHANNELS] = {"ringback_realtime_channels", "joined channels", true},
-    [METER_CHANGES] = {"ringback_realtime_changes_total", "entries read from the live streams", false},
-    [METER_CHANGES_BAD] = {"ringback_realtime_changes_bad_total", "entries that were no change of a row", false},
+    [METER_CHANGES] = {"ringback_realtime_changes_total", "entries read from the live streams",
+                       false},
+    [METER_CHANGES_BAD] = {"ringback_realtime_changes_bad_total",
+                           "entries that were no change of a row", false},
     [METER_FRAMES_IN] = {"ringback_realtime_frames_in_total", "messages from clients", false},
     [METER_FRAMES_OUT] = {"ringback_realtime_frames_out_total", "messages to clients", false},
     [METER_BYTES_OUT] = {"ringback_realtime_bytes_out_total", "bytes to clients", false},
-    [METER_WRITES] = {"ringback_realtime_writes_total", "writes to sockets; several messages share one", false},
+    [METER_WRITES] = {"ringback_realtime_writes_total",
+                      "writes to sockets; several messages share one", false},
     [METER_RESYNCS] = {"ringback_realtime_resyncs_total", "channels told to read again", false},
     [METER_JOINS] = {"ringback_realtime_joins_total", "joins", false},
-    [METER_JOINS_REFUSED] = {"ringback_realtime_joins_refused_total", "joins answered with an error", false},
-    [METER_REFUSED] = {"ringback_realtime_connections_refused_total", "sockets over the limit", false},
-    [METER_MALFORMED] = {"ringback_realtime_malformed_total", "messages that were no messages", false},
+    [METER_JOINS_REFUSED] = {"ringback_realtime_joins_refused_total",
+                             "joins answered with an error", false},
+    [METER_REFUSED] = {"ringback_realtime_connections_refused_total", "sockets over the limit",
+                       false},
+    [METER_MALFORMED] = {"ringback_realtime_malformed_total", "messages that were no messages",
+                         false},
 };
 
 static void on_latency(void *ctx, double seconds)
@@ -157,8 +182,8 @@ static void on_latency(void *ctx, double seconds)
 static void register_meters(void)
 {
     for (int i = 0; i < METER_COUNT; i++)
-        rt.meters[i] = (meter_info[i].gauge ? metric_gauge : metric_counter)(meter_info[i].name, NULL,
-                                                                             meter_info[i].help);
+        rt.meters[i] = (meter_info[i].gauge ? metric_gauge : metric_counter)(
+            meter_info[i].name, NULL, meter_info[i].help);
     rt.latency = metric_histogram("ringback_realtime_latency_seconds", NULL,
                                   "from the commit of a change to its first write to a websocket");
 }
@@ -210,7 +235,8 @@ static char *read_file(const char *path, size_t *len, const char **why)
 
 static bool load_keys(const struct config *config)
 {
-    const char *secret = CONFIG_TEXT(config, JWT_SECRET), *file = CONFIG_TEXT(config, JWKS_FILE), *why = NULL;
+    const char *secret = CONFIG_TEXT(config, JWT_SECRET), *file = CONFIG_TEXT(config, JWKS_FILE),
+               *why = NULL;
     char *jwks = NULL;
     size_t len = 0;
 
@@ -225,7 +251,9 @@ static bool load_keys(const struct config *config)
         return false;
     }
     if (secret == NULL && file == NULL)
-        log_warn("realtime admits nobody: neither RINGBACK_JWT_SECRET nor RINGBACK_JWKS_FILE is set", NULL);
+        log_warn(
+            "realtime admits nobody: neither RINGBACK_JWT_SECRET nor RINGBACK_JWKS_FILE is set",
+            NULL);
     return true;
 }
 
@@ -240,7 +268,8 @@ static bool open_parts(struct app *app)
     const struct config *config = app->config;
     struct sockets_options sockets = {app->loop, rt.hub, REALTIME_PATH, on_input, on_latency, NULL};
     struct live_tail_options tail = {.redis_url = CONFIG_TEXT(config, REDIS_URL),
-                                     .partitions = (unsigned)CONFIG_NUMBER(config, STREAM_PARTITIONS),
+                                     .partitions =
+                                         (unsigned)CONFIG_NUMBER(config, STREAM_PARTITIONS),
                                      .on_update = on_update,
                                      .on_gap = on_gap,
                                      .on_state = on_tail_state};
@@ -251,7 +280,8 @@ static bool open_parts(struct app *app)
         log_error("websockets", "reason", why, NULL);
         return false;
     }
-    rt.memberships = memberships_open(app->loop, CONFIG_TEXT(config, DATABASE_URL), rt.hub, on_input, NULL);
+    rt.memberships =
+        memberships_open(app->loop, CONFIG_TEXT(config, DATABASE_URL), rt.hub, on_input, NULL);
     rt.tail = live_tail_new(app->loop, &tail);
     if (rt.memberships == NULL || rt.tail == NULL) {
         log_error("realtime", "reason", "out of memory", NULL);
@@ -264,7 +294,8 @@ static bool start(struct app *app)
 {
     if (app->door == NULL || CONFIG_TEXT(app->config, DATABASE_URL) == NULL) {
         log_error("realtime", "reason",
-                  app->door == NULL ? "needs the HTTP door" : "RINGBACK_DATABASE_URL is not set", NULL);
+                  app->door == NULL ? "needs the HTTP door" : "RINGBACK_DATABASE_URL is not set",
+                  NULL);
         return false;
     }
     rt.loop = app->loop;
@@ -312,8 +343,9 @@ static void on_handle_closed(uv_handle_t *handle)
 
 static void close_handles(void)
 {
-    uv_handle_t *const handles[] = {(uv_handle_t *)&rt.check, (uv_handle_t *)&rt.idle, (uv_handle_t *)&rt.tick,
-                                    (uv_handle_t *)&rt.meter, (uv_handle_t *)&rt.drain};
+    uv_handle_t *const handles[] = {(uv_handle_t *)&rt.check, (uv_handle_t *)&rt.idle,
+                                    (uv_handle_t *)&rt.tick, (uv_handle_t *)&rt.meter,
+                                    (uv_handle_t *)&rt.drain};
 
     rt.closing = sizeof handles / sizeof handles[0];
     for (size_t i = 0; i < sizeof handles / sizeof handles[0]; i++)

@@ -59,15 +59,16 @@ void channel_answer_join(struct channel *c)
     struct frame_writer w;
 
     frame_begin(&w);
-    protocol_open(&w, s->version, text_of(c->join_ref), text_of(c->ref), c->shape->topic, "phx_reply");
+    protocol_open(&w, s->version, text_of(c->join_ref), text_of(c->ref), c->shape->topic,
+                  "phx_reply");
     frame_puts(&w, "{\"status\":\"ok\",\"response\":{\"postgres_changes\":");
     bindings_echo(&w, (struct text){c->shape->asked, c->shape->asked_len}, c->shape->bindings);
     frame_puts(&w, "}}");
     protocol_close(&w, s->version);
     session_send(s, frame_finish(&w));
     if (c->presence)
-        session_send(s, protocol_message(s->version, text_of(c->join_ref), TEXT("null"), c->shape->topic,
-                                         "presence_state", "{}"));
+        session_send(s, protocol_message(s->version, text_of(c->join_ref), TEXT("null"),
+                                         c->shape->topic, "presence_state", "{}"));
 }
 
 void channel_tell_system(struct channel *c, bool ok, const char *message)
@@ -94,8 +95,8 @@ void channel_tell_system(struct channel *c, bool ok, const char *message)
 /* A join's or an access_token's token, judged. */
 struct judged {
     struct channel_token token;
-    char                 reason[REASON_MAX]; /* not "": it claims to be a user's token but is not good */
-    struct jwt           jwt;                /* token.sub points into it */
+    char reason[REASON_MAX]; /* not "": it claims to be a user's token but is not good */
+    struct jwt jwt;          /* token.sub points into it */
 };
 
 /* Keys of the client library grant nothing, so they need not be good ones. */
@@ -113,12 +114,14 @@ static void explain(struct judged *j, enum jwt_result r, int64_t exp, int64_t no
     else
         snprintf(j->reason, sizeof j->reason, "%s: %s",
                  r == JWT_MALFORMED ? "MalformedJWT"
-                 : r == JWT_BAD_SIGNATURE || r == JWT_NO_KEY || r == JWT_UNSUPPORTED ? "JwtSignatureError"
-                                                                                      : "InvalidJWTToken",
+                 : r == JWT_BAD_SIGNATURE || r == JWT_NO_KEY || r == JWT_UNSUPPORTED
+                     ? "JwtSignatureError"
+                     : "InvalidJWTToken",
                  jwt_result_text(r));
 }
 
-static void judge(const struct session *s, struct text value, struct instant now, struct judged *out)
+static void judge(const struct session *s, struct text value, struct instant now,
+                  struct judged *out)
 {
     char token[JWT_MAX + 1];
     const struct user *u;
@@ -160,7 +163,8 @@ static bool wants_presence(struct text config)
 {
     struct text presence = jsontext_get(config, "presence");
 
-    return jsontext_kind(presence) == JSONTEXT_OBJECT && jsontext_bool(jsontext_get(presence, "enabled"), true);
+    return jsontext_kind(presence) == JSONTEXT_OBJECT &&
+           jsontext_bool(jsontext_get(presence, "enabled"), true);
 }
 
 static void copy_ref(char out[REF_MAX + 1], struct text ref)
@@ -168,13 +172,15 @@ static void copy_ref(char out[REF_MAX + 1], struct text ref)
     snprintf(out, REF_MAX + 1, "%.*s", (int)ref.n, ref.p);
 }
 
-static struct channel *channel_new(struct session *s, const struct message *m, struct text config, const char **why)
+static struct channel *channel_new(struct session *s, const struct message *m, struct text config,
+                                   const char **why)
 {
     struct hub *h = s->hub;
     struct channel *c = calloc(1, sizeof *c);
 
     *why = "out of memory";
-    if (c == NULL || !deadlines_reserve(&h->deadlines, h->stats.sessions + h->stats.channels + 1 + h->members.n)) {
+    if (c == NULL || !deadlines_reserve(&h->deadlines,
+                                        h->stats.sessions + h->stats.channels + 1 + h->members.n)) {
         free(c);
         return NULL;
     }
@@ -256,7 +262,8 @@ static void on_leave(struct session *s, struct channel *c, const struct message 
     channel_remove(c);
 }
 
-static void on_token(struct session *s, struct channel *c, const struct message *m, struct instant now)
+static void on_token(struct session *s, struct channel *c, const struct message *m,
+                     struct instant now)
 {
     struct judged j;
 
@@ -284,7 +291,8 @@ void session_message(struct session *s, struct message *m, struct instant now)
     }
     c = find(s, m->topic);
     /* Messages of an earlier join of the same topic are late: they mean nothing any more. */
-    if (c != NULL && !text_equal(m->join_ref, TEXT("null")) && !text_equal(m->join_ref, text_of(c->join_ref)))
+    if (c != NULL && !text_equal(m->join_ref, TEXT("null")) &&
+        !text_equal(m->join_ref, text_of(c->join_ref)))
         c = NULL;
     if (strcmp(m->event, "phx_leave") == 0) {
         if (c != NULL)

@@ -13,9 +13,9 @@
 
 enum {
     HANDSHAKE_S = 10,
-    HEADERS_MAX = 8192,  /* of the upgrade request; the query carries a key of some hundred bytes */
+    HEADERS_MAX = 8192, /* of the upgrade request; the query carries a key of some hundred bytes */
     HANDSHAKES_MAX = 512,
-    RX_PIECE = 1024,     /* libwebsockets keeps a buffer of this size for each socket */
+    RX_PIECE = 1024, /* libwebsockets keeps a buffer of this size for each socket */
     QUERY_MAX = 2048,
     DESTROY_POLL_MS = 2,
     CLOSE_GOING_AWAY = 1001,
@@ -23,27 +23,27 @@ enum {
 
 /* One websocket; libwebsockets allocates it, zeroed. */
 struct conn {
-    struct conn    *next, **at; /* of sockets.conns */
-    struct lws     *wsi;
+    struct conn *next, **at; /* of sockets.conns */
+    struct lws *wsi;
     struct session *session;
-    char           *in;       /* a message that is still arriving */
-    size_t          in_len, in_size;
-    unsigned        close_code; /* close as soon as the socket is writeable */
-    bool            closing;  /* nothing may be written any more */
-    bool            asked;    /* to go away */
+    char *in; /* a message that is still arriving */
+    size_t in_len, in_size;
+    unsigned close_code; /* close as soon as the socket is writeable */
+    bool closing;        /* nothing may be written any more */
+    bool asked;          /* to go away */
 };
 
 struct sockets {
     struct sockets_options o;
     struct lws_context *context; /* NULL once it is destroyed */
-    struct lws_vhost   *vhost;
-    struct conn        *conns;
+    struct lws_vhost *vhost;
+    struct conn *conns;
     struct sockets_stats stats;
-    bool                draining;
-    uv_timer_t          gone;
+    bool draining;
+    uv_timer_t gone;
     void (*on_closed)(void *ctx);
-    void               *closed_ctx;
-    unsigned char       joined[REALTIME_WRITE_MAX];
+    void *closed_ctx;
+    unsigned char joined[REALTIME_WRITE_MAX];
 };
 
 struct instant sockets_now(void)
@@ -52,7 +52,8 @@ struct instant sockets_now(void)
 
     clock_gettime(CLOCK_MONOTONIC, &mono);
     clock_gettime(CLOCK_REALTIME, &wall);
-    return (struct instant){(uint64_t)mono.tv_sec * 1000 + (uint64_t)mono.tv_nsec / 1000000 + 1, wall.tv_sec};
+    return (struct instant){(uint64_t)mono.tv_sec * 1000 + (uint64_t)mono.tv_nsec / 1000000 + 1,
+                            wall.tv_sec};
 }
 
 static struct sockets *owner(struct lws *wsi)
@@ -137,12 +138,44 @@ void sockets_flush(struct sockets *s, struct session *session)
 
 /* ---- callbacks of libwebsockets ---- */
 
-static bool path_is(struct lws *wsi, const char *path)
+/* The query string again, from the pieces that libwebsockets cut it into. False: longer than QUERY_MAX. */
+static bool read_query(struct lws *wsi, char out[QUERY_MAX])
+{
+    size_t used = 0;
+    int n;
+
+    out[0] = '\0';
+    for (int i = 0; (n = lws_hdr_fragment_length(wsi, WSI_TOKEN_HTTP_URI_ARGS, i)) > 0; i++) {
+        if (used + (size_t)n + 2 > QUERY_MAX)
+            return false;
+        if (used > 0)
+            out[used++] = '&';
+        if (lws_hdr_copy_fragment(wsi, out + used, (int)(QUERY_MAX - used), WSI_TOKEN_HTTP_URI_ARGS,
+                                  i) < 0)
+            return false;
+        used += (size_t)n;
+    }
+    return true;
+}
+
+/* The request is for us, in a version that we speak. */
+static bool acceptable(struct sockets *s, struct lws *wsi, char query[QUERY_MAX],
+                       enum protocol_version *version)
 {
     char uri[128];
-    int n = lws_hdr_copy(wsi, uri, sizeof uri, WSI_TOKEN_GET_URI);
 
-    return n > 0 && strcmp(uri, path) == 0;
+    return !s->draining && lws_hdr_copy(wsi, uri, sizeof uri, WSI_TOKEN_GET_URI) > 0 &&
+           strcmp(uri, s->o.path) == 0 && read_query(wsi, query) &&
+           protocol_version_of(query, version);
+}
+
+/* Before the upgrade is answered. */
+static int on_upgrade(struct sockets *s, struct lws *wsi)
+{
+    char query[QUERY_MAX];
+    enum protocol_version version;
+
+    return acceptable(s, wsi, query, &version) ? 0 : -1;
 }
 
 static int on_established(struct sockets *s, struct lws *wsi, struct conn *c)
@@ -150,10 +183,7 @@ static int on_established(struct sockets *s, struct lws *wsi, struct conn *c)
     char query[QUERY_MAX];
     enum protocol_version version;
 
-    if (lws_hdr_total_length(wsi, WSI_TOKEN_HTTP_URI_ARGS) <= 0 ||
-        lws_hdr_copy(wsi, query, sizeof query, WSI_TOKEN_HTTP_URI_ARGS) < 0)
-        query[0] = '\0';
-    if (s->draining || !path_is(wsi, s->o.path) || !protocol_version_of(query, &version))
+    if (!acceptable(s, wsi, query, &version))
         return -1;
     c->wsi = wsi;
     c->session = hub_connect(s->o.hub, version, query, c, sockets_now());
@@ -242,7 +272,8 @@ static int on_writeable(struct sockets *s, struct conn *c)
     return write_out(s, c) ? 0 : -1;
 }
 
-static int callback(struct lws *wsi, enum lws_callback_reasons reason, void *user, void *in, size_t len)
+static int callback(struct lws *wsi, enum lws_callback_reasons reason, void *user, void *in,
+                    size_t len)
 {
     struct conn *c = user;
 
@@ -250,7 +281,7 @@ static int callback(struct lws *wsi, enum lws_callback_reasons reason, void *use
     case LWS_CALLBACK_HTTP:
         return -1; /* websockets only: no body is ever parsed here */
     case LWS_CALLBACK_FILTER_PROTOCOL_CONNECTION:
-        return path_is(wsi, owner(wsi)->o.path) ? 0 : -1;
+        return on_upgrade(owner(wsi), wsi);
     case LWS_CALLBACK_ESTABLISHED:
         return on_established(owner(wsi), wsi, c);
     case LWS_CALLBACK_RECEIVE:
@@ -297,7 +328,8 @@ static void raise_descriptor_limit(void)
 
     if (getrlimit(RLIMIT_NOFILE, &r) != 0 || r.rlim_cur >= REALTIME_CONNECTIONS_MAX * 2)
         return;
-    r.rlim_cur = r.rlim_max < REALTIME_CONNECTIONS_MAX * 2 ? r.rlim_max : REALTIME_CONNECTIONS_MAX * 2;
+    r.rlim_cur =
+        r.rlim_max < REALTIME_CONNECTIONS_MAX * 2 ? r.rlim_max : REALTIME_CONNECTIONS_MAX * 2;
     (void)setrlimit(RLIMIT_NOFILE, &r);
 }
 
@@ -390,12 +422,33 @@ static void on_timer_closed(uv_handle_t *handle)
     done(ctx);
 }
 
+struct search {
+    const void *data;
+    bool found;
+};
+
+static void on_handle(uv_handle_t *handle, void *arg)
+{
+    struct search *search = arg;
+
+    search->found = search->found || handle->data == search->data;
+}
+
+/* On a foreign loop the first lws_context_destroy() closes all handles, the second frees the context. In between every
+ * handle must be gone: the last ones are those that carry the context itself. */
 static void on_gone_poll(uv_timer_t *timer)
 {
     struct sockets *s = timer->data;
+    struct search search = {s->context, false};
 
-    if (s->context == NULL) /* libwebsockets says so when the last of its handles is closed */
-        uv_close((uv_handle_t *)timer, on_timer_closed);
+    if (s->context != NULL) {
+        uv_walk(s->o.loop, on_handle, &search);
+        if (search.found)
+            return;
+        lws_context_destroy(s->context);
+    }
+    assert(s->context == NULL); /* through info.pcontext */
+    uv_close((uv_handle_t *)timer, on_timer_closed);
 }
 
 void sockets_close(struct sockets *s, void (*on_closed_cb)(void *ctx), void *ctx)

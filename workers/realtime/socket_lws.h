@@ -16,12 +16,13 @@
 struct sockets;
 
 struct sockets_options {
-    uv_loop_t  *loop;
+    uv_loop_t *loop;
     struct hub *hub;
-    const char *path;                   /* the only one that is upgraded */
-    void (*on_input)(void *ctx);        /* the hub was fed: look after it soon */
-    void (*on_latency)(void *ctx, double seconds); /* commit to write, once per change and socket group */
-    void       *ctx;
+    const char *path;            /* the only one that is upgraded */
+    void (*on_input)(void *ctx); /* the hub was fed: look after it soon */
+    void (*on_latency)(void *ctx,
+                       double seconds); /* commit to write, once per change and socket group */
+    void *ctx;
 };
 
 struct sockets_stats {

@@ -8,11 +8,11 @@
 #include "runtime/config.h"
 
 struct app {
-    uv_loop_t           *loop;
+    uv_loop_t *loop;
     const struct config *config;
-    char                 instance[40];  /* unique per process: host-pid-random */
-    char                 listen[80];    /* the address really bound ("0.0.0.0:41234"), once the door is open */
-    struct door         *door;          /* the shared HTTP port; NULL in roles without one */
+    char instance[40]; /* unique per process: host-pid-random */
+    char listen[80];   /* the address really bound ("0.0.0.0:41234"), once the door is open */
+    struct door *door; /* the shared HTTP port; NULL in roles without one */
 };
 
 /* A long-running role. start() returns false after logging one line why. Roles start and stay alive while Redis or

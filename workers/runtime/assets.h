@@ -8,7 +8,7 @@
 struct asset {
     const char *path; /* as in the source tree: "schema/worker/upsert_orders.sql" */
     const char *data; /* NUL-terminated */
-    size_t      size; /* without the NUL */
+    size_t size;      /* without the NUL */
 };
 
 /* NULL if no such file was built in. Never freed. */

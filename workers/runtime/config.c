@@ -20,12 +20,12 @@ const struct setting_info settings[SETTING_COUNT] = {
 /* A unit and what it is worth; the first that matches the whole rest of the text counts. */
 struct unit {
     const char *name;
-    uint64_t    factor;
+    uint64_t factor;
 };
 
-static const struct unit durations[] = {{"ms", 1},      {"s", 1000},      {"m", 60000},
+static const struct unit durations[] = {{"ms", 1},      {"s", 1000},     {"m", 60000},
                                         {"h", 3600000}, {"d", 86400000}, {NULL, 0}};
-static const struct unit sizes[] = {{"", 1},           {"B", 1},           {"KiB", 1024},
+static const struct unit sizes[] = {{"", 1},          {"B", 1},         {"KiB", 1024},
                                     {"MiB", 1 << 20}, {"GiB", 1 << 30}, {NULL, 0}};
 static const struct unit rates[] = {{"/s", 1}, {"", 1}, {NULL, 0}};
 static const struct unit plain[] = {{"", 1}, {NULL, 0}};
@@ -33,7 +33,7 @@ static const struct unit plain[] = {{"", 1}, {NULL, 0}};
 /* What a type takes, for the error and for --help. */
 static const struct {
     const struct unit *units; /* NULL: not a number */
-    const char        *accepted;
+    const char *accepted;
 } types[] = {
     [SETTING_TEXT] = {NULL, "text"},
     [SETTING_SECRET] = {NULL, "text"},
@@ -103,7 +103,8 @@ static bool is_key_of_32_bytes(const char *p, size_t n)
 /* Checks that need more than the type. NULL: fine, else what is accepted. */
 static const char *check_meaning(enum setting_id id, const char *text)
 {
-    static const char *const key_help = "32 bytes in base64 (openssl rand -base64 32), or a comma list of such keys";
+    static const char *const key_help =
+        "32 bytes in base64 (openssl rand -base64 32), or a comma list of such keys";
     const char *why;
 
     switch (id) {
@@ -146,8 +147,10 @@ static void presentable(const struct setting_info *s, const char *text, char *ou
 
 static void describe_bounds(const struct setting_info *s, char *out, size_t size)
 {
-    static const struct unit *const by_type[] = {[SETTING_DURATION] = durations, [SETTING_SIZE] = sizes};
-    const struct unit *units = s->type == SETTING_DURATION || s->type == SETTING_SIZE ? by_type[s->type] : plain;
+    static const struct unit *const by_type[] = {
+        [SETTING_DURATION] = durations, [SETTING_SIZE] = sizes};
+    const struct unit *units =
+        s->type == SETTING_DURATION || s->type == SETTING_SIZE ? by_type[s->type] : plain;
     char text[2][32];
     uint64_t bound[2] = {s->low, s->high};
 
@@ -159,19 +162,22 @@ static void describe_bounds(const struct setting_info *s, char *out, size_t size
         for (const struct unit *u = units; u->name != NULL; u++)
             if (bound[i] != 0 && bound[i] % u->factor == 0 && u->factor > best->factor)
                 best = u;
-        snprintf(text[i], sizeof text[i], "%llu%s", (unsigned long long)(bound[i] / best->factor), best->name);
+        snprintf(text[i], sizeof text[i], "%llu%s", (unsigned long long)(bound[i] / best->factor),
+                 best->name);
     }
     snprintf(out, size, " from %s to %s", text[0], text[1]);
 }
 
-static bool refuse(enum setting_id id, const char *value, const char *accepted, char *error, size_t size)
+static bool refuse(enum setting_id id, const char *value, const char *accepted, char *error,
+                   size_t size)
 {
     const struct setting_info *s = &settings[id];
     char shown[160], bounds[80];
 
     presentable(s, value, shown, sizeof shown);
     describe_bounds(s, bounds, sizeof bounds);
-    snprintf(error, size, "RINGBACK_%s is \"%s\"; accepted is %s%s", s->name, shown, accepted, bounds);
+    snprintf(error, size, "RINGBACK_%s is \"%s\"; accepted is %s%s", s->name, shown, accepted,
+             bounds);
     return false;
 }
 
@@ -242,7 +248,8 @@ bool config_load(struct config *c, int *argc, char **argv, char *error, size_t e
         } else if (i + 1 < *argc) {
             given[id] = argv[++i];
         } else {
-            snprintf(error, error_size, "%s needs a value: %s", argv[i], types[settings[id].type].accepted);
+            snprintf(error, error_size, "%s needs a value: %s", argv[i],
+                     types[settings[id].type].accepted);
             return false;
         }
     }

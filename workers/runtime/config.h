@@ -7,7 +7,13 @@
 #include <stdint.h>
 
 enum setting_type {
-    SETTING_TEXT, SETTING_SECRET, SETTING_ADDRESS, SETTING_UINT, SETTING_DURATION, SETTING_SIZE, SETTING_RATE
+    SETTING_TEXT,
+    SETTING_SECRET,
+    SETTING_ADDRESS,
+    SETTING_UINT,
+    SETTING_DURATION,
+    SETTING_SIZE,
+    SETTING_RATE
 };
 
 enum setting_id {
@@ -18,18 +24,19 @@ enum setting_id {
 };
 
 struct setting_info {
-    const char       *name; /* "STREAM_PARTITIONS": flag --stream-partitions, variable RINGBACK_STREAM_PARTITIONS */
+    const char *
+        name; /* "STREAM_PARTITIONS": flag --stream-partitions, variable RINGBACK_STREAM_PARTITIONS */
     enum setting_type type;
-    const char       *fallback; /* NULL: unset */
-    const char       *help;
-    uint64_t          low, high;
+    const char *fallback; /* NULL: unset */
+    const char *help;
+    uint64_t low, high;
 };
 
 extern const struct setting_info settings[SETTING_COUNT];
 
 struct config {
-    const char *text[SETTING_COUNT];   /* as given; NULL: unset */
-    uint64_t    number[SETTING_COUNT]; /* UINT as is, DURATION in ms, SIZE in bytes, RATE per second */
+    const char *text[SETTING_COUNT]; /* as given; NULL: unset */
+    uint64_t number[SETTING_COUNT]; /* UINT as is, DURATION in ms, SIZE in bytes, RATE per second */
 };
 
 #define CONFIG_TEXT(c, name) ((c)->text[SET_##name])

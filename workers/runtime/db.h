@@ -22,21 +22,21 @@ enum { DB_PARAMS_MAX = 80, DB_QUERIES_MAX = 32 };
 
 struct db_query {
     const struct db_statement *statement;
-    int                n_params;
-    const char *const *values;  /* NULL entry: SQL NULL */
-    const int         *lengths; /* for binary ones */
-    const int         *formats; /* 1 binary, 0 text; NULL: all text */
-    int                result_format;
+    int n_params;
+    const char *const *values; /* NULL entry: SQL NULL */
+    const int *lengths;        /* for binary ones */
+    const int *formats;        /* 1 binary, 0 text; NULL: all text */
+    int result_format;
 };
 
 struct db_request;
 
 struct db_outcome {
-    bool        ok;
-    char        sqlstate[6]; /* "" when ok; "08006" when the connection was lost */
-    char        message[256];
-    unsigned    failed_at;   /* index of the query that failed */
-    PGresult  **results;     /* when ok: one per query; valid during the callback */
+    bool ok;
+    char sqlstate[6]; /* "" when ok; "08006" when the connection was lost */
+    char message[256];
+    unsigned failed_at; /* index of the query that failed */
+    PGresult **results; /* when ok: one per query; valid during the callback */
 };
 
 /* Called exactly once per submitted request, never from inside db_submit(). */
@@ -44,32 +44,35 @@ typedef void (*db_cb)(struct db_request *r, const struct db_outcome *o);
 
 struct db_request {
     const struct db_query *queries; /* with all they point to, the caller's until the callback */
-    unsigned           n_queries;
-    db_cb              done;
-    void              *ctx;
-    uint64_t           deadline_ms; /* 0: none; later than this after submission the connection is cut: SQLSTATE 57014;
+    unsigned n_queries;
+    db_cb done;
+    void *ctx;
+    uint64_t
+        deadline_ms; /* 0: none; later than this after submission the connection is cut: SQLSTATE 57014;
                                      * still waiting for a connection by then: "08006", nothing was sent */
-    struct db_request *next;        /* this and the rest are the pool's */
-    uint64_t           due_ms;
-    unsigned           attempts;
+    struct db_request *next; /* this and the rest are the pool's */
+    uint64_t due_ms;
+    unsigned attempts;
 };
 
 struct db_options {
     const char *url;
     const char *application_name;
-    unsigned    connections;
-    const char *const *setup; /* NULL-terminated SET commands run on each new connection; may be NULL */
-    void (*on_state)(void *ctx, unsigned up, const char *reason); /* number of live connections changed */
+    unsigned connections;
+    const char *const
+        *setup; /* NULL-terminated SET commands run on each new connection; may be NULL */
+    void (*on_state)(void *ctx, unsigned up,
+                     const char *reason); /* number of live connections changed */
     /* A notification on a channel listened to through `setup` ("LISTEN x"); may be NULL. */
     void (*on_notify)(void *ctx, const char *channel, const char *payload);
-    void       *ctx;
+    void *ctx;
 };
 
 struct db_pool;
 /* NULL: out of memory, or a URL that libpq does not understand. `options` is copied, what it points to is borrowed. */
 struct db_pool *db_open(uv_loop_t *loop, const struct db_options *options);
-unsigned db_up(const struct db_pool *p);    /* live connections */
-unsigned db_idle(const struct db_pool *p);  /* live connections with nothing in flight */
+unsigned db_up(const struct db_pool *p);   /* live connections */
+unsigned db_idle(const struct db_pool *p); /* live connections with nothing in flight */
 
 /* Goes to the connection with the fewest requests in flight; waits in line when none is up. */
 void db_submit(struct db_pool *p, struct db_request *r);

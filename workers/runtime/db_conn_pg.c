@@ -1,6 +1,7 @@
 /* Driver: libpq and one uv_poll_t. libpq's rules that shape it (manual, chapters 34.1, 34.4, 34.5):
  *  - the socket may change with every PQconnectPoll(), so each gets a poll handle of its own;
- *  - PQconnectStart() looks host names up synchronously: use an address, or a resolver that is near;
+ *  - PQconnectStart() looks host names up synchronously: use an address, or a resolver that is
+ * near;
  *  - results must be drained until the Sync; a NULL ends one statement's results;
  *  - READABLE stays on when idle, or a dead server goes unseen. */
 #include "runtime/db_conn_pg.h"
@@ -16,7 +17,7 @@
 enum { CONNECT_TIMEOUT_MS = 10000, BACKOFF_MS_MIN = 50, BACKOFF_MS_MAX = 5000, NAME_MAX_LEN = 32 };
 
 struct db_watch {
-    uv_poll_t       poll;
+    uv_poll_t poll;
     struct db_conn *conn;
 };
 
@@ -47,7 +48,8 @@ static uint64_t next_random(struct db_conn *c)
     return c->random;
 }
 
-/* ---- the poll handle --------------------------------------------------------------------------- */
+/* ---- the poll handle ---------------------------------------------------------------------------
+ */
 
 static void on_watch_closed(uv_handle_t *h)
 {
@@ -85,7 +87,8 @@ static bool watch(struct db_conn *c, int events, uv_poll_cb cb)
     return uv_poll_start(&w->poll, events, cb) == 0;
 }
 
-/* ---- results ----------------------------------------------------------------------------------- */
+/* ---- results -----------------------------------------------------------------------------------
+ */
 
 static void clear_results(struct db_cargo *cargo)
 {
@@ -195,8 +198,8 @@ static bool on_end(struct db_conn *c, const struct db_flight *flight, struct db_
 static bool on_result(struct db_conn *c, PGresult *r)
 {
     enum db_result kind = kind_of(r);
-    bool empty = db_pipe_in_flight(&c->pipe) == 0;
-    struct db_cargo *slot = empty ? NULL : &c->cargo[db_pipe_oldest(&c->pipe)];
+    struct db_cargo *slot =
+        &c->cargo[c->pipe.done % DB_PIPE_DEPTH]; /* of the oldest flight, if there is one */
     struct db_place place = db_pipe_result(&c->pipe, kind);
 
     if (place.kind == DB_PLACE_STEP) {
@@ -269,7 +272,8 @@ static void on_ready(uv_poll_t *h, int status, int events)
     db_conn_flush(c);
 }
 
-/* ---- coming up and going down ------------------------------------------------------------------- */
+/* ---- coming up and going down -------------------------------------------------------------------
+ */
 
 /* Several commands as one request of our own. */
 static void send_setup(struct db_conn *c)
@@ -387,7 +391,8 @@ static void drop(struct db_conn *c, const char *sqlstate, const char *reason)
     PQfinish(c->pg);
     c->pg = NULL;
     for (unsigned i = 0; i < n; i++) {
-        snprintf(orphans[i].sqlstate, sizeof orphans[i].sqlstate, "%s", i == 0 ? sqlstate : "08006");
+        snprintf(orphans[i].sqlstate, sizeof orphans[i].sqlstate, "%s",
+                 i == 0 ? sqlstate : "08006");
         db_one_line(orphans[i].message, sizeof orphans[i].message, reason);
         finish(c, &orphans[i], false);
     }
@@ -439,7 +444,8 @@ void db_conn_cut(struct db_conn *c, const char *sqlstate, const char *why)
     lost(c, sqlstate, why);
 }
 
-/* ---- requests ---------------------------------------------------------------------------------- */
+/* ---- requests ----------------------------------------------------------------------------------
+ */
 
 bool db_conn_has_room(const struct db_conn *c)
 {
@@ -499,7 +505,8 @@ void db_conn_send(struct db_conn *c, struct db_request *r)
     for (unsigned i = 0; ok && i < r->n_queries; i++)
         ok = send_query(c, cargo, i, &steps);
     c->pipe.ring[slot].n_steps = steps;
-    /* A false here means out of memory or a broken connection: cutting it is the timer's, so nobody is called now. */
+    /* A false here means out of memory or a broken connection: cutting it is the timer's, so nobody
+     * is called now. */
     if (!ok || !PQpipelineSync(c->pg))
         uv_timer_start(&c->timer, on_timer, 0, 0);
 }

@@ -1,5 +1,6 @@
-/* The connection string as keywords and values, with what every connection of ours has: keepalives that find a
- * half-open connection, a primary that takes writes, UTF-8. What the string itself says wins. */
+/* The connection string as keywords and values, with what every connection of ours has: keepalives
+ * that find a half-open connection, a primary that takes writes, UTF-8. What the string itself says
+ * wins. */
 #ifndef RUNTIME_DB_CONNINFO_PG_H
 #define RUNTIME_DB_CONNINFO_PG_H
 
@@ -9,12 +10,12 @@
 #include <libpq-fe.h>
 
 struct db_conninfo {
-    const char      **keywords, **values; /* NULL-terminated, for PQconnectStartParams(..., 0) */
-    PQconninfoOption *parsed;             /* owns what the string said */
+    const char **keywords, **values; /* NULL-terminated, for PQconnectStartParams(..., 0) */
+    PQconninfoOption *parsed;        /* owns what the string said */
 };
 
-/* `url` NULL or "": libpq's own defaults (PGHOST ...). False: `why` holds one line without any part of the string,
- * because that may hold a password. `application_name` is borrowed. */
+/* `url` NULL or "": libpq's own defaults (PGHOST ...). False: `why` holds one line without any part
+ * of the string, because that may hold a password. `application_name` is borrowed. */
 bool db_conninfo_read(struct db_conninfo *out, const char *url, const char *application_name,
                       const char **why);
 void db_conninfo_free(struct db_conninfo *c);

@@ -1,8 +1,9 @@
-/* The pool: requests wait in one line and go, once per turn of the loop, to the connection with the fewest in flight.
- * db_conn_pg.c is one connection, db_pipe.c tells whose a result is.
+/* The pool: requests wait in one line and go, once per turn of the loop, to the connection with the
+ * fewest in flight. db_conn_pg.c is one connection, db_pipe.c tells whose a result is.
  *
- * Nothing is ever called back from inside db_submit() or db_close(): both only ask for a turn, which comes before the loop
- * next sleeps (prepare) or right after the callbacks of this poll (check). */
+ * Nothing is ever called back from inside db_submit() or db_close(): both only ask for a turn,
+ * which comes before the loop next sleeps (prepare) or right after the callbacks of this poll
+ * (check). */
 #include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -20,22 +21,23 @@ struct line {
 };
 
 struct db_pool {
-    uv_loop_t            *loop;
-    struct db_options     options;
-    struct db_conninfo    info;
-    uv_prepare_t          prepare;
-    uv_check_t            check;
-    uv_timer_t            tick; /* looks for requests past their deadline; runs only while there are requests */
-    struct line           waiting;
+    uv_loop_t *loop;
+    struct db_options options;
+    struct db_conninfo info;
+    uv_prepare_t prepare;
+    uv_check_t check;
+    uv_timer_t
+        tick; /* looks for requests past their deadline; runs only while there are requests */
+    struct line waiting;
     const struct db_statement *statements[DB_STATEMENTS_MAX];
-    unsigned              n_statements;
-    unsigned              up;
-    unsigned              open_handles, open_conns;
-    bool                  closing, shut;
-    char                  reason[256]; /* the last one reported */
+    unsigned n_statements;
+    unsigned up;
+    unsigned open_handles, open_conns;
+    bool closing, shut;
+    char reason[256]; /* the last one reported */
     void (*on_closed)(void *ctx);
-    void                 *closed_ctx;
-    struct db_conn        conns[]; /* options.connections of them */
+    void *closed_ctx;
+    struct db_conn conns[]; /* options.connections of them */
 };
 
 static void turn(struct db_pool *p);
@@ -70,7 +72,8 @@ static struct db_request *take(struct line *l)
     return r;
 }
 
-/* ---- turns of the loop ------------------------------------------------------------------------- */
+/* ---- turns of the loop -------------------------------------------------------------------------
+ */
 
 static void on_prepare(uv_prepare_t *h)
 {
@@ -154,7 +157,8 @@ static void turn(struct db_pool *p)
             db_conn_flush(&p->conns[i]);
 }
 
-/* ---- deadlines --------------------------------------------------------------------------------- */
+/* ---- deadlines ---------------------------------------------------------------------------------
+ */
 
 static bool is_due(const struct db_request *r, uint64_t now)
 {
@@ -192,7 +196,8 @@ static void on_tick(uv_timer_t *t)
         uv_timer_stop(&p->tick);
 }
 
-/* ---- what the connections tell ------------------------------------------------------------------ */
+/* ---- what the connections tell ------------------------------------------------------------------
+ */
 
 static void on_conn_state(struct db_conn *c, const char *reason)
 {
@@ -251,7 +256,8 @@ static unsigned statement_no(struct db_conn *c, const struct db_statement *s)
     return p->n_statements++;
 }
 
-/* ---- opening and closing ------------------------------------------------------------------------ */
+/* ---- opening and closing ------------------------------------------------------------------------
+ */
 
 static void gone(struct db_pool *p)
 {

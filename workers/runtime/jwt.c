@@ -17,10 +17,10 @@ enum { HEADER_MAX = 1024, SIGNATURE_MAX = 1024, ES256_SIZE = 64, HS256_SIZE = 32
 struct parts {
     struct text signing; /* header.payload as they travel: what is signed */
     struct text payload;
-    char    header[HEADER_MAX];
-    size_t  header_len;
+    char header[HEADER_MAX];
+    size_t header_len;
     uint8_t signature[SIGNATURE_MAX];
-    size_t  signature_len;
+    size_t signature_len;
 };
 
 const char *jwt_result_text(enum jwt_result r)
@@ -213,8 +213,8 @@ static enum jwt_result check_signature(const struct jwt_keys *keys, const struct
     return JWT_OK;
 }
 
-enum jwt_result jwt_verify(const struct jwt_keys *keys, const char *token, size_t len, int64_t now_s,
-                           struct jwt *out)
+enum jwt_result jwt_verify(const struct jwt_keys *keys, const char *token, size_t len,
+                           int64_t now_s, struct jwt *out)
 {
     struct parts p;
     enum jwt_result r;

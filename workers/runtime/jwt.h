@@ -13,47 +13,48 @@
 #include <stdint.h>
 
 enum {
-    JWT_MAX = 8192,        /* bytes of a token */
+    JWT_MAX = 8192, /* bytes of a token */
     JWT_ROLE_MAX = 32,
-    JWT_SUB_SIZE = 37,     /* a UUID as text and its NUL */
-    JWT_KEYS_MAX = 16,     /* keys of a JWKS; further ones are ignored */
+    JWT_SUB_SIZE = 37, /* a UUID as text and its NUL */
+    JWT_KEYS_MAX = 16, /* keys of a JWKS; further ones are ignored */
     JWT_KID_MAX = 128,
-    JWT_SKEW_S = 30,       /* clocks may differ by this much */
-    JWT_SECRET_MIN = 8,    /* shorter secrets are found by trying, from one token */
+    JWT_SKEW_S = 30,    /* clocks may differ by this much */
+    JWT_SECRET_MIN = 8, /* shorter secrets are found by trying, from one token */
 };
 
 enum jwt_result {
     JWT_OK,
-    JWT_MALFORMED,     /* not a JWT */
-    JWT_UNSUPPORTED,   /* an algorithm that we do not accept, or `crit` */
-    JWT_NO_KEY,        /* nothing configured that could check it */
+    JWT_MALFORMED,   /* not a JWT */
+    JWT_UNSUPPORTED, /* an algorithm that we do not accept, or `crit` */
+    JWT_NO_KEY,      /* nothing configured that could check it */
     JWT_BAD_SIGNATURE,
     JWT_EXPIRED,
-    JWT_NOT_YET,       /* nbf or iat lies ahead */
-    JWT_BAD_CLAIMS,    /* exp is missing or a claim has the wrong type */
+    JWT_NOT_YET,    /* nbf or iat lies ahead */
+    JWT_BAD_CLAIMS, /* exp is missing or a claim has the wrong type */
 };
 
 /* A short sentence for logs and answers; never contains anything of the token. */
 const char *jwt_result_text(enum jwt_result r);
 
 struct jwt {
-    char    sub[JWT_SUB_SIZE];   /* lower-case UUID; "" when absent or not a UUID */
-    char    role[JWT_ROLE_MAX];  /* "" when absent */
-    int64_t exp;                 /* seconds since 1970 */
-    size_t  payload_len;
-    char    payload[JWT_MAX];    /* the claims as JSON text, NUL-terminated */
+    char sub[JWT_SUB_SIZE];  /* lower-case UUID; "" when absent or not a UUID */
+    char role[JWT_ROLE_MAX]; /* "" when absent */
+    int64_t exp;             /* seconds since 1970 */
+    size_t payload_len;
+    char payload[JWT_MAX]; /* the claims as JSON text, NUL-terminated */
 };
 
 struct jwt_keys;
 
 /* `secret` and `jwks` (a JWKS document of `jwks_len` bytes) may be NULL; both are copied. NULL: out of memory, or *why says
  * what is wrong with them. */
-struct jwt_keys *jwt_keys_new(const char *secret, const char *jwks, size_t jwks_len, const char **why);
+struct jwt_keys *jwt_keys_new(const char *secret, const char *jwks, size_t jwks_len,
+                              const char **why);
 void jwt_keys_free(struct jwt_keys *keys);
 
 /* Fills *out when the result is JWT_OK or JWT_EXPIRED (signature good, time over). `now_s`: seconds since 1970. */
-enum jwt_result jwt_verify(const struct jwt_keys *keys, const char *token, size_t len, int64_t now_s,
-                           struct jwt *out);
+enum jwt_result jwt_verify(const struct jwt_keys *keys, const char *token, size_t len,
+                           int64_t now_s, struct jwt *out);
 
 /* Reads the claims WITHOUT checking the signature: only to tell an anonymous key (which grants nothing) from a
  * user's token. False: not a JWT. */

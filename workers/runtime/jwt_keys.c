@@ -123,7 +123,8 @@ static bool add_jwks(struct jwt_keys *keys, struct text jwks)
     return true;
 }
 
-struct jwt_keys *jwt_keys_new(const char *secret, const char *jwks, size_t jwks_len, const char **why)
+struct jwt_keys *jwt_keys_new(const char *secret, const char *jwks, size_t jwks_len,
+                              const char **why)
 {
     struct jwt_keys *keys = calloc(1, sizeof *keys);
 

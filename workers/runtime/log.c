@@ -15,7 +15,7 @@ static const char *const names[] = {"error", "warn", "info", "debug"};
 static enum log_level threshold = LOG_INFO;
 
 struct line {
-    char   text[LOG_LINE_MAX];
+    char text[LOG_LINE_MAX];
     size_t n;
 };
 
@@ -80,8 +80,9 @@ static void write_line(enum log_level level, const char *msg, va_list ap)
     gmtime_r(&now.tv_sec, &tm);
     strftime(stamp, sizeof stamp, "{\"ts\":\"%Y-%m-%dT%H:%M:%S", &tm);
     put(&l, stamp, strlen(stamp));
-    put(&l, stamp, (size_t)snprintf(stamp, sizeof stamp, ".%03ldZ\",\"level\":\"%s\",\"msg\":", (long)now.tv_usec / 1000,
-                                    names[level]));
+    put(&l, stamp,
+        (size_t)snprintf(stamp, sizeof stamp, ".%03ldZ\",\"level\":\"%s\",\"msg\":",
+                         (long)now.tv_usec / 1000, names[level]));
     put_string(&l, msg);
     while ((key = va_arg(ap, const char *)) != NULL) {
         put(&l, ",", 1);

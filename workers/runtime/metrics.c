@@ -11,16 +11,17 @@
 
 enum kind { COUNTER, GAUGE, HISTOGRAM };
 
-static const double bounds[] = {.0005, .001, .002, .005, .01, .02, .05, .1, .2, .5, 1, 2, 5, 10, 30};
+static const double bounds[] = {.0005, .001, .002, .005, .01, .02, .05, .1,
+                                .2,    .5,   1,    2,    5,   10,  30};
 
 enum { N_BOUNDS = sizeof bounds / sizeof bounds[0], SERIES_MAX = 2000 };
 
 struct metric {
-    const char    *name, *labels, *help;
-    enum kind      kind;
-    double         value; /* of a histogram: the sum */
-    uint64_t       count;
-    uint64_t       bucket[N_BOUNDS];
+    const char *name, *labels, *help;
+    enum kind kind;
+    double value; /* of a histogram: the sum */
+    uint64_t count;
+    uint64_t bucket[N_BOUNDS];
     struct metric *next;
 };
 
@@ -28,7 +29,8 @@ static struct metric *first, **last = &first;
 static unsigned n_series;
 
 /* Labels come from bounded sets; if one ever does not, this series takes what is too much instead of the memory. */
-static struct metric overflow = {.name = "ringback_metrics_overflow_total", .labels = "",
+static struct metric overflow = {.name = "ringback_metrics_overflow_total",
+                                 .labels = "",
                                  .help = "observations of series beyond the limit"};
 
 static struct metric *find(const char *name, const char *labels, const char *help, enum kind kind)
@@ -125,9 +127,10 @@ static void write_series(FILE *out, const struct metric *m)
         put(out, "%s_bucket{%s%sle=\"%g\"} %llu\n", m->name, m->labels, comma, bounds[i],
             (unsigned long long)below);
     }
-    put(out, "%s_bucket{%s%sle=\"+Inf\"} %llu\n", m->name, m->labels, comma, (unsigned long long)m->count);
-    put(out, "%s_sum{%s} %.17g\n%s_count{%s} %llu\n", m->name, m->labels, m->value, m->name, m->labels,
+    put(out, "%s_bucket{%s%sle=\"+Inf\"} %llu\n", m->name, m->labels, comma,
         (unsigned long long)m->count);
+    put(out, "%s_sum{%s} %.17g\n%s_count{%s} %llu\n", m->name, m->labels, m->value, m->name,
+        m->labels, (unsigned long long)m->count);
 }
 
 static void write_process(FILE *out)
@@ -149,11 +152,13 @@ static void write_process(FILE *out)
             descriptors++;
         closedir(fds);
     }
-    put(out, "# HELP process_cpu_seconds_total user and system time\n# TYPE process_cpu_seconds_total counter\n");
+    put(out, "# HELP process_cpu_seconds_total user and system time\n# TYPE "
+             "process_cpu_seconds_total counter\n");
     put(out, "process_cpu_seconds_total %.6f\n",
         (double)(use.ru_utime.tv_sec + use.ru_stime.tv_sec) +
             (double)(use.ru_utime.tv_usec + use.ru_stime.tv_usec) / 1e6);
-    put(out, "# HELP process_resident_memory_bytes resident memory\n# TYPE process_resident_memory_bytes gauge\n");
+    put(out, "# HELP process_resident_memory_bytes resident memory\n# TYPE "
+             "process_resident_memory_bytes gauge\n");
     put(out, "process_resident_memory_bytes %ld\n", pages * sysconf(_SC_PAGESIZE));
     put(out, "# HELP process_open_fds open file descriptors\n# TYPE process_open_fds gauge\n");
     put(out, "process_open_fds %u\n", descriptors);

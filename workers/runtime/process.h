@@ -6,10 +6,10 @@
 
 /* What `ringback NAME` starts. */
 struct process {
-    const char               *name;
-    const char               *help;
+    const char *name;
+    const char *help;
     const struct role *const *roles; /* NULL-terminated */
-    bool                      door;  /* opens LISTEN */
+    bool door;                       /* opens LISTEN */
 };
 
 /* Runs until SIGTERM or SIGINT; returns the exit status. A second signal ends it at once. */

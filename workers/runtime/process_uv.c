@@ -16,17 +16,23 @@
 #include "runtime/door.h"
 #include "runtime/log.h"
 
-enum { CONNECTIONS_MAX = 65536, IDLE_TIMEOUT_MS = 75000, DOOR_GRACE_MS = 5000, STOP_MS_MAX = 25000, ROLES_MAX = 8 };
+enum {
+    CONNECTIONS_MAX = 65536,
+    IDLE_TIMEOUT_MS = 75000,
+    DOOR_GRACE_MS = 5000,
+    STOP_MS_MAX = 25000,
+    ROLES_MAX = 8
+};
 
 static struct running {
     const struct process *what;
-    struct app            app;
-    uv_loop_t             loop;
-    uv_signal_t           term, interrupt;
-    uv_timer_t            deadline;
-    unsigned              roles_stopping;
-    bool                  stopping;
-    int                   status;
+    struct app app;
+    uv_loop_t loop;
+    uv_signal_t term, interrupt;
+    uv_timer_t deadline;
+    unsigned roles_stopping;
+    bool stopping;
+    int status;
 } run;
 
 static void close_own_handles(void)
@@ -153,7 +159,8 @@ int process_run(const struct process *p, const struct config *config)
         if (!(*r)->start(&run.app))
             return 1;
     if (p->door)
-        log_info("listening", "role", p->name, "address", run.app.listen, "instance", run.app.instance, NULL);
+        log_info("listening", "role", p->name, "address", run.app.listen, "instance",
+                 run.app.instance, NULL);
     else
         log_info("started", "role", p->name, "instance", run.app.instance, NULL);
     uv_run(&run.loop, UV_RUN_DEFAULT);

@@ -6,8 +6,8 @@
 
 /* Object ids of the element types: src/include/catalog/pg_type.dat, fixed for ever. */
 static const uint32_t oids[] = {
-    [COLUMN_UUID] = 2950,    [COLUMN_TEXT] = 25,    [COLUMN_JSONB] = 3802, [COLUMN_NUMERIC] = 1700,
-    [COLUMN_TIME] = 1184,    [COLUMN_BOOL] = 16,    [COLUMN_INT4] = 23,    [COLUMN_BYTES] = 17,
+    [COLUMN_UUID] = 2950, [COLUMN_TEXT] = 25, [COLUMN_JSONB] = 3802, [COLUMN_NUMERIC] = 1700,
+    [COLUMN_TIME] = 1184, [COLUMN_BOOL] = 16, [COLUMN_INT4] = 23,    [COLUMN_BYTES] = 17,
 };
 
 enum { ARRAY_HEADER = 20, NUMERIC_HEADER = 8, JSONB_VERSION = 1, NUMERIC_GROUP = 4 };
@@ -38,14 +38,14 @@ static char *put_text(char *p, struct text t)
     return p + t.n;
 }
 
-/* ---- numeric: base 10000 digits around the decimal point ----------------------------------------- */
+/* ---- numeric: base 10000 digits around the decimal point ---- */
 
 struct decimal {
-    bool        negative;
+    bool negative;
     const char *whole, *fraction;
-    size_t      whole_n, fraction_n; /* `whole` without leading zeros */
-    size_t      first, last;         /* groups [first, last) are not zero at the ends */
-    size_t      whole_groups;
+    size_t whole_n, fraction_n; /* `whole` without leading zeros */
+    size_t first, last;         /* groups [first, last) are not zero at the ends */
+    size_t whole_groups;
 };
 
 static unsigned digit_at(const struct decimal *d, size_t group, unsigned i)
@@ -128,7 +128,7 @@ static char *put_numeric(char *p, struct text t)
     return p;
 }
 
-/* ---- elements ------------------------------------------------------------------------------------- */
+/* ---- elements ---- */
 
 static size_t element_size(enum column_type type, const struct value *v)
 {
@@ -168,7 +168,7 @@ static char *put_element(char *p, enum column_type type, const struct value *v)
     case COLUMN_TIME:
         return put64(p, (uint64_t)v->num - (uint64_t)EPOCH_2000_US);
     case COLUMN_BOOL:
-        *p++ = v->num != 0;
+        *p++ = v->num != 0 ? 1 : 0;
         return p;
     case COLUMN_INT4:
         assert(v->num >= INT32_MIN && v->num <= INT32_MAX);
@@ -177,8 +177,8 @@ static char *put_element(char *p, enum column_type type, const struct value *v)
     return p;
 }
 
-const char *array_encode(struct arena *arena, enum column_type type, const struct value *const *cells, uint32_t n,
-                         int *len)
+const char *array_encode(struct arena *arena, enum column_type type,
+                         const struct value *const *cells, uint32_t n, int *len)
 {
     size_t size = ARRAY_HEADER;
     bool nulls = false;

@@ -6,10 +6,15 @@
 
 #include "base/json.h"
 
-/* Privacy law asks for an answer also when the store is long gone: nothing is kept of it, so all is done. */
-static const char *const compliance_topics[] = {"customers/data_request", "customers/redact", "shop/redact"};
+/* Privacy law asks for an answer also when the store is long gone: nothing is kept of it, so all is
+ * done. */
+static const char *const compliance_topics[] = {"customers/data_request", "customers/redact",
+                                                "shop/redact"};
 
-static const char crashed_detail[] = "several workers ended while they had this event in their hands";
+enum { VERSION_BYTES = 16 };
+
+static const char crashed_detail[] =
+    "several workers ended while they had this event in their hands";
 
 bool batch_init(struct batch *b, uint32_t capacity, size_t body_max)
 {
@@ -20,7 +25,8 @@ bool batch_init(struct batch *b, uint32_t capacity, size_t body_max)
     b->letters = calloc(capacity, sizeof *b->letters);
     b->again = calloc(capacity, sizeof *b->again);
     b->arena_max = 3 * body_max + BATCH_ARENA_EXTRA;
-    if (memory == NULL || spare == NULL || b->items == NULL || b->letters == NULL || b->again == NULL) {
+    if (memory == NULL || spare == NULL || b->items == NULL || b->letters == NULL ||
+        b->again == NULL) {
         free(memory);
         free(spare);
         return false;
@@ -71,8 +77,8 @@ void batch_open(struct batch *b, unsigned partition, struct entry *first, uint32
 }
 
 /* False: `arena` is full. */
-static bool write_letter(struct batch *b, uint32_t i, struct arena *arena, const struct envelope *envelope,
-                         const struct dead_letter_cause *cause)
+static bool write_letter(struct batch *b, uint32_t i, struct arena *arena,
+                         const struct envelope *envelope, const struct dead_letter_cause *cause)
 {
     b->letters[i] = dead_letter_make(arena, i, b->items[i].entry, envelope, cause);
     if (b->letters[i] == NULL)
@@ -82,7 +88,8 @@ static bool write_letter(struct batch *b, uint32_t i, struct arena *arena, const
     return true;
 }
 
-/* While the batch is being made: a letter that does not fit is like a row that does not fit, the arena has failed. */
+/* While the batch is being made: a letter that does not fit is like a row that does not fit, the
+ * arena has failed. */
 static void reject(struct batch *b, uint32_t i, const char *reason, const char *detail)
 {
     const struct shop *shop = b->items[i].shop;
@@ -95,7 +102,7 @@ static void reject(struct batch *b, uint32_t i, const char *reason, const char *
     write_letter(b, i, &b->arena, b->items[i].envelope, &cause);
 }
 
-/* ---- cutting -------------------------------------------------------------------------------------- */
+/* ---- cutting ---- */
 
 /* Items from i on leave the batch; they are the head of the next one. */
 static void cut_at(struct batch *b, uint32_t i)
@@ -123,14 +130,15 @@ static enum batch_step did_not_fit(struct batch *b, size_t mark)
     }
     if (b->arena.size < b->arena_max)
         return BATCH_GROW;
-    batch_condemn(b, 0, REASON_TOO_LARGE, "the event needs more memory than one event may have", NULL, false);
+    batch_condemn(b, 0, REASON_TOO_LARGE, "the event needs more memory than one event may have",
+                  NULL, false);
     if (b->n > 1)
         cut_at(b, 1);
     b->at = 1;
     return BATCH_READY;
 }
 
-/* ---- decoding ------------------------------------------------------------------------------------- */
+/* ---- decoding ---- */
 
 static void take_out_newer(struct batch *b, uint32_t i)
 {
@@ -182,6 +190,12 @@ static void find_shop(struct batch *b, uint32_t i, const struct shops *shops, ui
     }
 }
 
+/* As much of an envelope as tells its version. */
+static size_t shortest(size_t len)
+{
+    return len < VERSION_BYTES ? len : VERSION_BYTES;
+}
+
 /* Reads item i. False: it was taken out of the batch. */
 static bool decode_item(struct batch *b, uint32_t i, const struct shops *shops, uint64_t now_ms)
 {
@@ -194,12 +208,14 @@ static bool decode_item(struct batch *b, uint32_t i, const struct shops *shops, 
         item->fate = FATE_VANISHED;
         return true;
     }
-    if (b->hopeless && item->entry->deliveries >= DELIVERIES_UNREADABLE) {
+    if (e == NULL)
+        return true;
+    if (b->hopeless && item->entry->deliveries >= DELIVERIES_UNREADABLE &&
+        envelope_decode(e, item->entry->bytes, shortest(item->entry->len), 0, &b->arena, &why) !=
+            ENVELOPE_NEWER) {
         reject(b, i, REASON_CRASHED_WORKER, crashed_detail);
         return true;
     }
-    if (e == NULL)
-        return true;
     r = envelope_decode(e, item->entry->bytes, item->entry->len, b->body_max, &b->arena, &why);
     if (b->arena.failed)
         return true;
@@ -234,7 +250,8 @@ static void forget_item(struct batch *b, uint32_t i)
     b->letters[i] = NULL;
 }
 
-enum batch_step batch_decode(struct batch *b, const struct shops *shops, uint64_t now_ms, size_t budget)
+enum batch_step batch_decode(struct batch *b, const struct shops *shops, uint64_t now_ms,
+                             size_t budget)
 {
     size_t done = 0;
 
@@ -267,7 +284,7 @@ enum batch_step batch_decode(struct batch *b, const struct shops *shops, uint64_
     return BATCH_READY;
 }
 
-/* ---- stores --------------------------------------------------------------------------------------- */
+/* ---- stores ---- */
 
 const struct value *const *batch_unknown(struct batch *b, uint32_t *count)
 {
@@ -309,7 +326,7 @@ void batch_resolve(struct batch *b, const struct shops *shops, uint64_t now_ms)
     b->arena.failed = false; /* who got neither a store nor a letter is found by batch_handle() */
 }
 
-/* ---- handling ------------------------------------------------------------------------------------- */
+/* ---- handling ---- */
 
 static bool is_json_object(const struct envelope *e)
 {
@@ -371,10 +388,10 @@ enum batch_step batch_handle(struct batch *b, size_t budget)
     return BATCH_READY;
 }
 
-/* ---- letters and entries --------------------------------------------------------------------------- */
+/* ---- letters and entries ---- */
 
-void batch_condemn(struct batch *b, uint32_t i, const char *reason, const char *detail, const char *sqlstate,
-                   bool minimal)
+void batch_condemn(struct batch *b, uint32_t i, const char *reason, const char *detail,
+                   const char *sqlstate, bool minimal)
 {
     struct batch_item *item = &b->items[i];
     struct dead_letter_cause cause = {

@@ -1,10 +1,13 @@
-/* One batch in the making: stream entries -> envelopes -> stores -> rows. Pure: bytes in, rows out, no connection, no clock.
+/* One batch in the making: stream entries -> envelopes -> stores -> rows. Pure: bytes in, rows out,
+ * no connection, no clock.
  *
- *   batch_open -> batch_decode ... -> (ask for unknown stores) -> batch_resolve -> batch_handle ... -> encode, by ranges
+ *   batch_open -> batch_decode ... -> (ask for unknown stores) -> batch_resolve -> batch_handle ...
+ * -> encode, by ranges
  *
- * Decoding and handling go in slices, so that no turn of the loop takes long. Memory is one bounded arena, kept from batch to
- * batch: a batch that does not fit is cut, what is behind the cut comes first in the next one; an entry that does not
- * fit alone makes the arena grow, up to its bound; beyond that it is a dead letter. */
+ * Decoding and handling go in slices, so that no turn of the loop takes long. Memory is one bounded
+ * arena, kept from batch to batch: a batch that does not fit is cut, what is behind the cut comes
+ * first in the next one; an entry that does not fit alone makes the arena grow, up to its bound;
+ * beyond that it is a dead letter. */
 #ifndef WORKER_BATCH_H
 #define WORKER_BATCH_H
 
@@ -34,14 +37,14 @@ enum batch_fate {
 };
 
 struct batch_item {
-    struct entry          *entry;
+    struct entry *entry;
     const struct envelope *envelope; /* NULL: none could be read */
-    const char            *topic;    /* of the envelope, NUL-terminated; "" without one */
-    const struct shop     *shop;     /* NULL: not known yet, or none */
-    handler_fn             handler;
-    enum batch_fate        fate;
-    bool                   open;  /* waits for its store or its handler */
-    bool                   asked; /* its store was asked for */
+    const char *topic;               /* of the envelope, NUL-terminated; "" without one */
+    const struct shop *shop;         /* NULL: not known yet, or none */
+    handler_fn handler;
+    enum batch_fate fate;
+    bool open;  /* waits for its store or its handler */
+    bool asked; /* its store was asked for */
 };
 
 enum batch_step {
@@ -51,22 +54,22 @@ enum batch_step {
 };
 
 struct batch {
-    unsigned             partition;
-    uint32_t             n, capacity;
-    struct batch_item   *items;
+    unsigned partition;
+    uint32_t n, capacity;
+    struct batch_item *items;
     struct dead_letter **letters; /* by item; NULL: none */
-    bool                *again;   /* by item: may have been stored before */
-    struct arena         arena;
-    size_t               arena_max;
-    size_t               body_max;
-    struct rows          rows;
-    struct arena         spare; /* for the letter of one condemned item */
-    uint32_t             at;    /* next item to decode or to handle */
-    bool                 hopeless;
-    bool                 cut;     /* it did not all fit */
-    struct entry        *rest;  /* behind the cut */
-    struct entry        *newer; /* written by a newer Ringback: they wait for one */
-    unsigned             n_newer;
+    bool *again;                  /* by item: may have been stored before */
+    struct arena arena;
+    size_t arena_max;
+    size_t body_max;
+    struct rows rows;
+    struct arena spare; /* for the letter of one condemned item */
+    uint32_t at;        /* next item to decode or to handle */
+    bool hopeless;
+    bool cut;            /* it did not all fit */
+    struct entry *rest;  /* behind the cut */
+    struct entry *newer; /* written by a newer Ringback: they wait for one */
+    unsigned n_newer;
 };
 
 /* False: out of memory. */
@@ -74,15 +77,18 @@ bool batch_init(struct batch *b, uint32_t capacity, size_t body_max);
 void batch_free(struct batch *b);
 
 /* Takes over the list. `hopeless`: its only entry is not to be handled. */
-void batch_open(struct batch *b, unsigned partition, struct entry *first, uint32_t n, bool hopeless);
+void batch_open(struct batch *b, unsigned partition, struct entry *first, uint32_t n,
+                bool hopeless);
 
 /* Starts anew with the same entries: their stores are to be found again. */
 void batch_reopen(struct batch *b);
 
 /* At most `budget` bytes of bodies (one entry at least). */
-enum batch_step batch_decode(struct batch *b, const struct shops *shops, uint64_t now_ms, size_t budget);
+enum batch_step batch_decode(struct batch *b, const struct shops *shops, uint64_t now_ms,
+                             size_t budget);
 
-/* The stores to ask for, in the arena, at most n of them; the same one may come twice. *count may be 0. NULL: the arena is full. */
+/* The stores to ask for, in the arena, at most n of them; the same one may come twice. *count may
+ * be 0. NULL: the arena is full. */
 const struct value *const *batch_unknown(struct batch *b, uint32_t *count);
 
 /* After they were asked for. */
@@ -90,10 +96,10 @@ void batch_resolve(struct batch *b, const struct shops *shops, uint64_t now_ms);
 
 enum batch_step batch_handle(struct batch *b, size_t budget);
 
-/* Item i cannot be stored: a letter takes the place of its rows. `minimal`: a letter of the envelope's bytes only, for when
- * the full one could not be stored either. */
-void batch_condemn(struct batch *b, uint32_t i, const char *reason, const char *detail, const char *sqlstate,
-                   bool minimal);
+/* Item i cannot be stored: a letter takes the place of its rows. `minimal`: a letter of the
+ * envelope's bytes only, for when the full one could not be stored either. */
+void batch_condemn(struct batch *b, uint32_t i, const char *reason, const char *detail,
+                   const char *sqlstate, bool minimal);
 
 /* Entries that are not part of the batch (any more), as lists; the caller takes them over. */
 struct entry *batch_take_rest(struct batch *b);

@@ -7,32 +7,46 @@
 #include "base/json_out.h"
 
 const enum column_type dead_letter_types[DEAD_COLUMNS] = {
-    [DEAD_SOURCE] = COLUMN_TEXT,        [DEAD_TOPIC] = COLUMN_TEXT,
-    [DEAD_KEY] = COLUMN_TEXT,           [DEAD_ORGANIZATION_ID] = COLUMN_UUID,
-    [DEAD_REASON] = COLUMN_TEXT,        [DEAD_DETAIL] = COLUMN_TEXT,
-    [DEAD_SQLSTATE] = COLUMN_TEXT,      [DEAD_PAYLOAD] = COLUMN_BYTES,
-    [DEAD_HEADERS] = COLUMN_JSONB,      [DEAD_ENTRY_ID] = COLUMN_TEXT,
-    [DEAD_PARTITION] = COLUMN_INT4,     [DEAD_ATTEMPTS] = COLUMN_INT4,
-    [DEAD_ENVELOPE_VERSION] = COLUMN_INT4, [DEAD_APP_VERSION] = COLUMN_TEXT,
-    [DEAD_DIGEST] = COLUMN_BYTES,       [DEAD_RECEIVED_AT] = COLUMN_TIME,
+    [DEAD_SOURCE] = COLUMN_TEXT,
+    [DEAD_TOPIC] = COLUMN_TEXT,
+    [DEAD_KEY] = COLUMN_TEXT,
+    [DEAD_ORGANIZATION_ID] = COLUMN_UUID,
+    [DEAD_REASON] = COLUMN_TEXT,
+    [DEAD_DETAIL] = COLUMN_TEXT,
+    [DEAD_SQLSTATE] = COLUMN_TEXT,
+    [DEAD_PAYLOAD] = COLUMN_BYTES,
+    [DEAD_HEADERS] = COLUMN_JSONB,
+    [DEAD_ENTRY_ID] = COLUMN_TEXT,
+    [DEAD_PARTITION] = COLUMN_INT4,
+    [DEAD_ATTEMPTS] = COLUMN_INT4,
+    [DEAD_ENVELOPE_VERSION] = COLUMN_INT4,
+    [DEAD_APP_VERSION] = COLUMN_TEXT,
+    [DEAD_DIGEST] = COLUMN_BYTES,
+    [DEAD_RECEIVED_AT] = COLUMN_TIME,
 };
 
 enum { DIGEST_BYTES = 8 }; /* as in an envelope */
 
-static const int64_t YEAR_10000_US = INT64_C(253402300800000000); /* beyond it PostgreSQL may refuse, and a letter must not fail */
+static const int64_t YEAR_10000_US =
+    INT64_C(253402300800000000); /* beyond it PostgreSQL may refuse, and a letter must not fail */
 
 /* Length of the character at p, 0 if it is none: RFC 3629, section 4. */
 static size_t utf8_length(const unsigned char *p, size_t n)
 {
-    size_t len = p[0] < 0x80 ? 1 : p[0] < 0xC2 ? 0 : p[0] < 0xE0 ? 2 : p[0] < 0xF0 ? 3 : p[0] < 0xF5 ? 4 : 0;
+    size_t len = p[0] < 0x80   ? 1
+                 : p[0] < 0xC2 ? 0
+                 : p[0] < 0xE0 ? 2
+                 : p[0] < 0xF0 ? 3
+                 : p[0] < 0xF5 ? 4
+                               : 0;
 
     if (len == 0 || len > n || p[0] == 0)
         return 0;
     for (size_t i = 1; i < len; i++)
         if ((p[i] & 0xC0) != 0x80)
             return 0;
-    if ((p[0] == 0xE0 && p[1] < 0xA0) || (p[0] == 0xED && p[1] > 0x9F) || (p[0] == 0xF0 && p[1] < 0x90) ||
-        (p[0] == 0xF4 && p[1] > 0x8F))
+    if ((p[0] == 0xE0 && p[1] < 0xA0) || (p[0] == 0xED && p[1] > 0x9F) ||
+        (p[0] == 0xF0 && p[1] < 0x90) || (p[0] == 0xF4 && p[1] > 0x8F))
         return 0; /* overlong, a surrogate, or beyond U+10FFFF */
     return len;
 }
@@ -71,7 +85,8 @@ static void set_number(struct dead_letter *d, enum dead_column c, int64_t n)
     d->v[c] = (struct value){.set = true, .num = n};
 }
 
-/* The headers that came, and what the gateway had taken out of them, so that a replay can build the same envelope. */
+/* The headers that came, and what the gateway had taken out of them, so that a replay can build the
+ * same envelope. */
 static struct text headers_of(struct arena *arena, const struct envelope *e)
 {
     struct json_out o;
@@ -117,7 +132,8 @@ static void describe_bytes(struct dead_letter *d, struct arena *arena, const str
 
     sha256(digest, entry->bytes, entry->len, &ok);
     if (ok) /* else the letter is known by its entry's id */
-        set_text(d, DEAD_DIGEST, (struct text){arena_copy(arena, (char *)digest, DIGEST_BYTES), DIGEST_BYTES});
+        set_text(d, DEAD_DIGEST,
+                 (struct text){arena_copy(arena, (char *)digest, DIGEST_BYTES), DIGEST_BYTES});
     set_text(d, DEAD_PAYLOAD, (struct text){(const char *)entry->bytes, entry->len});
     set_text(d, DEAD_HEADERS, TEXT("{}"));
     if (entry->id.ms < (uint64_t)YEAR_10000_US / 1000)
@@ -125,7 +141,8 @@ static void describe_bytes(struct dead_letter *d, struct arena *arena, const str
 }
 
 struct dead_letter *dead_letter_make(struct arena *arena, uint32_t event, const struct entry *entry,
-                                     const struct envelope *envelope, const struct dead_letter_cause *cause)
+                                     const struct envelope *envelope,
+                                     const struct dead_letter_cause *cause)
 {
     struct dead_letter *d = arena_alloc(arena, sizeof *d);
     char id[ENTRY_ID_TEXT_MAX];
@@ -140,8 +157,9 @@ struct dead_letter *dead_letter_make(struct arena *arena, uint32_t event, const 
         describe_bytes(d, arena, entry);
     }
     set_text(d, DEAD_ORGANIZATION_ID,
-             cause->organization_id == NULL ? TEXT_NULL
-                                            : (struct text){(const char *)cause->organization_id, 16});
+             cause->organization_id == NULL
+                 ? TEXT_NULL
+                 : (struct text){(const char *)cause->organization_id, 16});
     set_text(d, DEAD_REASON, text_of(cause->reason));
     set_text(d, DEAD_DETAIL,
              utf8_fit(arena, text_of(arena_copy(arena, cause->detail, strlen(cause->detail)))));

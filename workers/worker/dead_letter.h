@@ -1,5 +1,6 @@
 /* What is kept of an event that cannot be stored: a row of the dead letters' table. Pure.
- * Reasons are stable snake_case words for counters, queries and `ringback dlq`; the detail is a sentence for a person. */
+ * Reasons are stable snake_case words for counters, queries and `ringback dlq`; the detail is a
+ * sentence for a person. */
 #ifndef WORKER_DEAD_LETTER_H
 #define WORKER_DEAD_LETTER_H
 
@@ -38,21 +39,23 @@ enum dead_column {
 extern const enum column_type dead_letter_types[DEAD_COLUMNS];
 
 struct dead_letter {
-    uint32_t     event; /* index in the batch */
+    uint32_t event; /* index in the batch */
     struct value v[DEAD_COLUMNS];
 };
 
 struct dead_letter_cause {
-    const char    *reason;          /* one of the words above, or db_error_reason() */
-    const char    *detail;          /* copied */
-    const char    *sqlstate;        /* NULL: PostgreSQL was not asked */
+    const char *reason;             /* one of the words above, or db_error_reason() */
+    const char *detail;             /* copied */
+    const char *sqlstate;           /* NULL: PostgreSQL was not asked */
     const uint8_t *organization_id; /* NULL: not known; must outlive the letter */
 };
 
-/* Everything in the arena or borrowed from `entry` and `envelope` (NULL: it could not be decoded; then the payload is the
- * entry itself). Text from outside is made fit for PostgreSQL. NULL: the arena is full. */
+/* Everything in the arena or borrowed from `entry` and `envelope` (NULL: it could not be decoded;
+ * then the payload is the entry itself). Text from outside is made fit for PostgreSQL. NULL: the
+ * arena is full. */
 struct dead_letter *dead_letter_make(struct arena *arena, uint32_t event, const struct entry *entry,
-                                     const struct envelope *envelope, const struct dead_letter_cause *cause);
+                                     const struct envelope *envelope,
+                                     const struct dead_letter_cause *cause);
 
 /* `t` itself if it is UTF-8 without NUL; else a copy with U+FFFD for what is not. */
 struct text utf8_fit(struct arena *arena, struct text t);

@@ -11,14 +11,16 @@ enum { NO_ROWSET = ROWSET_COUNT, INTERVAL_BYTES = 16, TIMED_PARAMS = 3 };
 
 static const int64_t EPOCH_2000_US = INT64_C(946684800000000);
 
-#define PLAIN(name, set) {{"schema/worker/" #name ".sql"}, ROWSET_##set, (enum rowset)NO_ROWSET, false},
+#define PLAIN(name, set)                                                                           \
+    {{"schema/worker/" #name ".sql"}, ROWSET_##set, (enum rowset)NO_ROWSET, false},
 #define FAMILY(name, set, children)                                                                \
     {{"schema/worker/" #name ".sql"}, ROWSET_##set, ROWSET_##children, false},
-#define TIMED(name, set) {{"schema/worker/" #name ".sql"}, ROWSET_##set, (enum rowset)NO_ROWSET, true},
+#define TIMED(name, set)                                                                           \
+    {{"schema/worker/" #name ".sql"}, ROWSET_##set, (enum rowset)NO_ROWSET, true},
 static const struct batch_statement {
     struct db_statement statement;
-    enum rowset         set, children;
-    bool                timed;
+    enum rowset set, children;
+    bool timed;
 } statements[] = {
 #include "worker/statements.def"
 };
@@ -36,9 +38,9 @@ static const struct db_statement rollup_apply = {"schema/worker/rollup_apply.sql
 /* A query under construction: parameters are added one by one. */
 struct params {
     struct arena *arena;
-    const char  **values;
-    int          *lengths, *formats;
-    unsigned      n, room;
+    const char **values;
+    int *lengths, *formats;
+    unsigned n, room;
 };
 
 static bool params_begin(struct params *p, struct arena *arena, unsigned room)
@@ -59,7 +61,8 @@ static void params_add(struct params *p, const char *value, int len, int format)
     p->formats[p->n++] = format;
 }
 
-static void params_array(struct params *p, enum column_type type, const struct value *const *cells, uint32_t n)
+static void params_array(struct params *p, enum column_type type, const struct value *const *cells,
+                         uint32_t n)
 {
     int len = 0;
     const char *array = array_encode(p->arena, type, cells, n, &len);
@@ -88,7 +91,8 @@ static void put64(char *p, uint64_t n)
         p[i] = (char)n;
 }
 
-/* interval: int64 microseconds, int32 days, int32 months (interval_recv()). Days would follow daylight saving. */
+/* interval: int64 microseconds, int32 days, int32 months (interval_recv()). Days would follow
+ * daylight saving. */
 static void params_interval(struct params *p, uint64_t ms)
 {
     char *interval = arena_alloc(p->arena, INTERVAL_BYTES);
@@ -107,7 +111,8 @@ static void params_time(struct params *p, int64_t us)
     params_add(p, time, 8, 1);
 }
 
-static enum encode_result push(struct encoded *out, const struct db_statement *statement, const struct params *p)
+static enum encode_result push(struct encoded *out, const struct db_statement *statement,
+                               const struct params *p)
 {
     if (p->arena->failed)
         return ENCODE_FULL;
@@ -130,7 +135,8 @@ static enum encode_result from_merge(enum merge_result r)
 }
 
 static enum encode_result add_round(const struct encode_input *in, const struct batch_statement *s,
-                                    const struct round *round, struct arena *arena, struct encoded *out)
+                                    const struct round *round, struct arena *arena,
+                                    struct encoded *out)
 {
     struct round children = {.n = 0};
     struct params p;
@@ -145,7 +151,8 @@ static enum encode_result add_round(const struct encode_input *in, const struct 
             return from_merge(r);
         n += rowsets[s->children].n_columns;
     }
-    if (!params_begin(&p, arena, n + (s->timed ? TIMED_PARAMS : 0)) || !params_rows(&p, s->set, round))
+    if (!params_begin(&p, arena, n + (s->timed ? TIMED_PARAMS : 0)) ||
+        !params_rows(&p, s->set, round))
         return ENCODE_FULL;
     if (family && !params_rows(&p, s->children, &children))
         return ENCODE_FULL;
@@ -157,8 +164,9 @@ static enum encode_result add_round(const struct encode_input *in, const struct 
     return push(out, &s->statement, &p);
 }
 
-static enum encode_result add_statement(const struct encode_input *in, const struct batch_statement *s,
-                                        struct arena *arena, struct encoded *out)
+static enum encode_result add_statement(const struct encode_input *in,
+                                        const struct batch_statement *s, struct arena *arena,
+                                        struct encoded *out)
 {
     struct round rounds[MERGE_ROUNDS_MAX];
     unsigned n;
@@ -170,7 +178,8 @@ static enum encode_result add_statement(const struct encode_input *in, const str
     return r;
 }
 
-static enum encode_result add_letters(const struct encode_input *in, struct arena *arena, struct encoded *out)
+static enum encode_result add_letters(const struct encode_input *in, struct arena *arena,
+                                      struct encoded *out)
 {
     const struct value **cells = arena_alloc(arena, (in->hi - in->lo) * sizeof *cells);
     struct params p;
@@ -192,15 +201,15 @@ static enum encode_result add_letters(const struct encode_input *in, struct aren
     return push(out, &store_dead_letters, &p);
 }
 
-/* ---- current rows for entries that came before --------------------------------------------------- */
+/* ---- current rows for entries that came before ---- */
 
 /* Where a rowset carries the key of an order or a checkout. */
 static const struct key_source {
     enum rowset set;
-    unsigned    key;     /* column */
-    int         kind;    /* column that must hold `of_kind`, or -1 */
+    unsigned key; /* column */
+    int kind;     /* column that must hold `of_kind`, or -1 */
     const char *of_kind;
-    bool        order; /* else a checkout */
+    bool order; /* else a checkout */
 } key_sources[] = {
     {ROWSET_orders, COL_orders_external_order_id, -1, NULL, true},
     {ROWSET_deletions, COL_deletions_external_id, COL_deletions_kind, "order", true},
@@ -211,7 +220,8 @@ static const struct key_source {
 
 enum { N_KEY_SOURCES = sizeof key_sources / sizeof key_sources[0], INTEGRATION_COLUMN = 0 };
 
-static bool is_wanted(const struct encode_input *in, const struct key_source *s, const struct row *r)
+static bool is_wanted(const struct encode_input *in, const struct key_source *s,
+                      const struct row *r)
 {
     return r->event >= in->lo && r->event < in->hi && in->again[r->event] && r->v[s->key].set &&
            (s->kind < 0 || text_equal(r->v[s->kind].text, text_of(s->of_kind)));
@@ -226,7 +236,8 @@ static uint32_t keys(const struct encode_input *in, bool order, const struct val
     for (unsigned i = 0; i < N_KEY_SOURCES; i++) {
         const struct key_source *s = &key_sources[i];
 
-        for (const struct row *r = s->order == order ? in->rows->first[s->set] : NULL; r != NULL; r = r->next) {
+        for (const struct row *r = s->order == order ? in->rows->first[s->set] : NULL; r != NULL;
+             r = r->next) {
             if (!is_wanted(in, s, r))
                 continue;
             if (ids != NULL) {
@@ -239,7 +250,8 @@ static uint32_t keys(const struct encode_input *in, bool order, const struct val
     return n;
 }
 
-static enum encode_result add_republish(const struct encode_input *in, struct arena *arena, struct encoded *out)
+static enum encode_result add_republish(const struct encode_input *in, struct arena *arena,
+                                        struct encoded *out)
 {
     uint32_t n_orders = keys(in, true, NULL, NULL), n_checkouts = keys(in, false, NULL, NULL);
     uint32_t most = n_orders > n_checkouts ? n_orders : n_checkouts;
@@ -261,9 +273,10 @@ static enum encode_result add_republish(const struct encode_input *in, struct ar
     return push(out, &republish, &p);
 }
 
-/* ---- the whole ------------------------------------------------------------------------------------ */
+/* ---- the whole ---- */
 
-static enum encode_result add_lock(const struct encode_input *in, struct arena *arena, struct encoded *out)
+static enum encode_result add_lock(const struct encode_input *in, struct arena *arena,
+                                   struct encoded *out)
 {
     char text[16];
     struct params p;
@@ -275,7 +288,8 @@ static enum encode_result add_lock(const struct encode_input *in, struct arena *
     return push(out, &lock_partition, &p);
 }
 
-enum encode_result encode_batch(const struct encode_input *in, struct arena *arena, struct encoded *out)
+enum encode_result encode_batch(const struct encode_input *in, struct arena *arena,
+                                struct encoded *out)
 {
     struct params none = {.arena = arena};
     enum encode_result r;

@@ -1,6 +1,6 @@
 /* The rows of a range of a batch as one database request. Pure: no connection, no clock.
- * The request: lock_partition; the statements of statements.def that have rows, each once per round (merge.h); dead letters;
- * current rows for entries that were delivered before; rollup_apply. */
+ * The request: lock_partition; the statements of statements.def that have rows, each once per round
+ * (merge.h); dead letters; current rows for entries that were delivered before; rollup_apply. */
 #ifndef WORKER_ENCODE_H
 #define WORKER_ENCODE_H
 
@@ -9,13 +9,13 @@
 #include "worker/dead_letter.h"
 
 struct encode_input {
-    const struct rows         *rows;
-    uint32_t                   lo, hi; /* events */
-    unsigned                   partition;
+    const struct rows *rows;
+    uint32_t lo, hi; /* events */
+    unsigned partition;
     struct dead_letter *const *letters; /* by event; NULL: none */
-    const bool                *again;   /* by event: it may have been stored before, without anybody being told */
-    int64_t                    now_us;
-    uint64_t                   abandon_ms, expire_ms;
+    const bool *again; /* by event: it may have been stored before, without anybody being told */
+    int64_t now_us;
+    uint64_t abandon_ms, expire_ms;
 };
 
 enum encode_result {
@@ -27,10 +27,11 @@ enum encode_result {
 
 struct encoded {
     struct db_query queries[DB_QUERIES_MAX];
-    unsigned        n;
+    unsigned n;
 };
 
 /* Everything that `out` points to lies in the arena or is static. */
-enum encode_result encode_batch(const struct encode_input *in, struct arena *arena, struct encoded *out);
+enum encode_result encode_batch(const struct encode_input *in, struct arena *arena,
+                                struct encoded *out);
 
 #endif

@@ -139,8 +139,8 @@ static bool has_any_order(struct text hay, struct text list)
 
 static bool is_about_customer(const struct erase_subject *s, struct text hay)
 {
-    return has_number(hay, s->customer_id) || has_folded(hay, s->email) || has_phone(hay, s->phone) ||
-           has_any_order(hay, s->order_ids);
+    return has_number(hay, s->customer_id) || has_folded(hay, s->email) ||
+           has_phone(hay, s->phone) || has_any_order(hay, s->order_ids);
 }
 
 static bool event_matches(struct erase_job *job, const void *payload, size_t len)
@@ -150,7 +150,8 @@ static bool event_matches(struct erase_job *job, const void *payload, size_t len
 
     arena_reset(&job->arena);
     e = arena_alloc(&job->arena, sizeof *e);
-    if (e == NULL || envelope_decode(e, payload, len, job->body_max, &job->arena, &why) != ENVELOPE_OK)
+    if (e == NULL ||
+        envelope_decode(e, payload, len, job->body_max, &job->arena, &why) != ENVELOPE_OK)
         return false; /* not ours to judge: a newer one waits, a corrupt one has its letter */
     for (unsigned i = 0; i < job->n; i++) {
         const struct erase_subject *s = &job->subjects[i];
@@ -162,7 +163,8 @@ static bool event_matches(struct erase_job *job, const void *payload, size_t len
     return false;
 }
 
-static bool update_matches(const struct erase_job *job, struct text record, const char *organization_id)
+static bool update_matches(const struct erase_job *job, struct text record,
+                           const char *organization_id)
 {
     static const char integration_key[] = "\"integration_id\"";
 
@@ -174,17 +176,20 @@ static bool update_matches(const struct erase_job *job, struct text record, cons
         if (!s->shop && is_about_customer(s, record))
             return true;
         /* A table without the column belongs to the organization: when in doubt the update goes. */
-        if (s->shop && (has_folded(record, text_of(s->integration_id)) ||
-                        memmem(record.p, record.n, integration_key, sizeof integration_key - 1) == NULL))
+        if (s->shop &&
+            (has_folded(record, text_of(s->integration_id)) ||
+             memmem(record.p, record.n, integration_key, sizeof integration_key - 1) == NULL))
             return true;
     }
     return false;
 }
 
-bool erase_matches(void *ctx, bool live, const void *payload, size_t len, const char *organization_id)
+bool erase_matches(void *ctx, bool live, const void *payload, size_t len,
+                   const char *organization_id)
 {
     struct erase_job *job = ctx;
-    bool matches = live ? !job->events_only && update_matches(job, (struct text){payload, len}, organization_id)
+    bool matches = live ? !job->events_only &&
+                              update_matches(job, (struct text){payload, len}, organization_id)
                         : event_matches(job, payload, len);
 
     job->matched += matches;

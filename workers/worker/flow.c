@@ -41,7 +41,7 @@ static void free_list(struct entry *e)
     }
 }
 
-/* ---- turns ---------------------------------------------------------------------------------------- */
+/* ---- turns ---- */
 
 static void on_idle(uv_idle_t *h)
 {
@@ -86,7 +86,8 @@ void slot_close(struct slot *s)
 void flow_stop(struct flow *f, const char *sqlstate, const char *message)
 {
     if (!f->stopped)
-        log_error("the database does not fit this program: worker stops", "sqlstate", sqlstate, "reason", message, NULL);
+        log_error("the database does not fit this program: worker stops", "sqlstate", sqlstate,
+                  "reason", message, NULL);
     f->stopped = true;
 }
 
@@ -97,7 +98,7 @@ void flow_resume(struct flow *f)
     f->stopped = false;
 }
 
-/* ---- stores that are not in the cache --------------------------------------------------------------- */
+/* ---- stores that are not in the cache ---- */
 
 static void learn(struct flow *f, const PGresult *r)
 {
@@ -109,7 +110,8 @@ static void learn(struct flow *f, const PGresult *r)
 
         for (char *p = domain; *p != '\0'; p++)
             *p = (char)(*p >= 'A' && *p <= 'Z' ? *p - 'A' + 'a' : *p);
-        if (!shops_put(f->shops, text_of(domain), PQgetvalue(r, i, 1), PQgetvalue(r, i, 2), json, now))
+        if (!shops_put(f->shops, text_of(domain), PQgetvalue(r, i, 1), PQgetvalue(r, i, 2), json,
+                       now))
             log_error("a store could not be remembered", "domain", domain, NULL);
     }
 }
@@ -170,7 +172,8 @@ static void ask(struct slot *s)
     s->state = SLOT_HANDLING;
     if (n == 0)
         return; /* without memory to ask, batch_handle() cuts the batch */
-    s->lookup_values[0] = array_encode(&s->batch.arena, COLUMN_TEXT, domains, n, &s->lookup_lengths[0]);
+    s->lookup_values[0] =
+        array_encode(&s->batch.arena, COLUMN_TEXT, domains, n, &s->lookup_lengths[0]);
     if (s->lookup_values[0] == NULL) {
         s->batch.arena.failed = false;
         return;
@@ -183,13 +186,16 @@ static void ask(struct slot *s)
         .lengths = s->lookup_lengths,
         .formats = s->lookup_formats,
     };
-    s->request = (struct db_request){
-        .queries = &s->lookup, .n_queries = 1, .done = on_lookup, .ctx = s, .deadline_ms = LOOKUP_DEADLINE_MS};
+    s->request = (struct db_request){.queries = &s->lookup,
+                                     .n_queries = 1,
+                                     .done = on_lookup,
+                                     .ctx = s,
+                                     .deadline_ms = LOOKUP_DEADLINE_MS};
     s->state = SLOT_RUNNING;
     db_submit(f->options.lookups, &s->request);
 }
 
-/* ---- slots ---------------------------------------------------------------------------------------- */
+/* ---- slots ---- */
 
 /* What left the batch while it was decoded or handled. */
 static void take_back(struct slot *s)
@@ -198,7 +204,8 @@ static void take_back(struct slot *s)
     unsigned n;
     struct entry *newer = batch_take_newer(&s->batch, &n), **link = &f->newer[s->batch.partition];
 
-    planner_put_back(&f->planner, s->batch.partition, batch_take_rest(&s->batch), uv_now(f->options.loop));
+    planner_put_back(&f->planner, s->batch.partition, batch_take_rest(&s->batch),
+                     uv_now(f->options.loop));
     if (newer == NULL)
         return;
     log_warn("entries of a newer version wait for a worker that can read them", "partition",
@@ -341,7 +348,7 @@ static void turn(struct flow *f)
     }
 }
 
-/* ---- from outside --------------------------------------------------------------------------------- */
+/* ---- from outside ---- */
 
 void flow_entries(struct flow *f, unsigned partition, struct entry *first, unsigned n)
 {
@@ -411,7 +418,7 @@ void flow_set_consumer(struct flow *f, struct consumer *c)
     f->consumer = c;
 }
 
-/* ---- opening and closing ---------------------------------------------------------------------------- */
+/* ---- opening and closing ---- */
 
 static bool slot_init(struct slot *s, struct flow *f)
 {
@@ -422,7 +429,8 @@ static bool slot_init(struct slot *s, struct flow *f)
     if (memory == NULL)
         return false;
     arena_init(&s->out, memory, OUT_ARENA_MIN);
-    return batch_init(&s->batch, (uint32_t)CONFIG_NUMBER(c, BATCH_MAX), (size_t)CONFIG_NUMBER(c, MAX_BODY));
+    return batch_init(&s->batch, (uint32_t)CONFIG_NUMBER(c, BATCH_MAX),
+                      (size_t)CONFIG_NUMBER(c, MAX_BODY));
 }
 
 static void flow_free(struct flow *f)
@@ -459,13 +467,15 @@ struct flow *flow_new(const struct flow_options *options)
         flow_free(f);
         return NULL;
     }
-    planner_init(&f->planner, &(struct planner_limits){
-                                  .partitions = (unsigned)CONFIG_NUMBER(c, STREAM_PARTITIONS),
-                                  .batch_max = (unsigned)CONFIG_NUMBER(c, BATCH_MAX),
-                                  .batch_bytes_max = BATCH_BYTES_MAX,
-                                  .batches_max = f->n_slots,
-                                  .linger_ms = CONFIG_NUMBER(c, BATCH_LINGER),
-                              });
+    planner_init(&f->planner,
+                 &(struct planner_limits){
+                     .partitions = (unsigned)CONFIG_NUMBER(c, STREAM_PARTITIONS),
+                     .batch_max = (unsigned)CONFIG_NUMBER(c, BATCH_MAX),
+                     .batch_bytes_max = BATCH_BYTES_MAX,
+                     .batches_max = f->n_slots,
+                     .linger_ms = CONFIG_NUMBER(c, BATCH_LINGER),
+                 },
+                 (unsigned)f->random);
     uv_idle_init(options->loop, &f->idle);
     uv_timer_init(options->loop, &f->timer);
     f->idle.data = f->timer.data = f;

@@ -1,14 +1,17 @@
-/* The worker's heart: entries of the owned partitions -> batches -> one transaction each -> acknowledged.
+/* The worker's heart: entries of the owned partitions -> batches -> one transaction each ->
+ * acknowledged.
  *
  *   planner.c   which entries are the next batch          batch.c     entries -> rows (pure)
- *   flow.c      turns of the loop, slots, stores asked    store.c     rows -> transaction -> live updates, XACK; what failed, why
+ *   flow.c      turns of the loop, slots, stores asked    store.c     rows -> transaction -> live
+ * updates, XACK; what failed, why
  *
- * Happy path: flow_entries -> a slot takes a batch -> decoded, handled, encoded in slices -> db_submit -> COMMIT ->
- *   consumer_settle -> the slot is free.
- * Failures: PostgreSQL away: nothing new is begun, at most the window of each partition waits in memory, all resumes by itself.
- *   A row at fault: the batch is bisected, the culprit becomes a dead letter. A program that does not fit its database
- *   (42*, 28*, 3D*, XX*): nothing is begun, flow_problem() says so, one batch tries again every few seconds.
- *   Partition lost: its entries are forgotten; what was sent may still commit, which is harmless. */
+ * Happy path: flow_entries -> a slot takes a batch -> decoded, handled, encoded in slices ->
+ * db_submit -> COMMIT -> consumer_settle -> the slot is free. Failures: PostgreSQL away: nothing
+ * new is begun, at most the window of each partition waits in memory, all resumes by itself. A row
+ * at fault: the batch is bisected, the culprit becomes a dead letter. A program that does not fit
+ * its database (42*, 28*, 3D*, XX*): nothing is begun, flow_problem() says so, one batch tries
+ * again every few seconds. Partition lost: its entries are forgotten; what was sent may still
+ * commit, which is harmless. */
 #ifndef WORKER_FLOW_H
 #define WORKER_FLOW_H
 
@@ -19,13 +22,13 @@
 struct flow;
 
 struct flow_options {
-    uv_loop_t           *loop;
+    uv_loop_t *loop;
     const struct config *config;
-    struct db_pool      *batches; /* writes */
-    struct db_pool      *lookups; /* reads that must not wait behind batches */
+    struct db_pool *batches; /* writes */
+    struct db_pool *lookups; /* reads that must not wait behind batches */
     /* Something committed that may concern the relay or the timers; may be NULL. */
     void (*on_idle)(void *ctx); /* after flow_drain(): nothing is under way any more */
-    void                *ctx;
+    void *ctx;
 };
 
 /* NULL: out of memory. */

@@ -12,10 +12,10 @@
 
 enum {
     SLOTS_MAX = 32,
-    SLICE_BYTES = 128 * 1024,          /* of bodies in one step: about 1 ms */
+    SLICE_BYTES = 128 * 1024, /* of bodies in one step: about 1 ms */
     SLICES_PER_TURN = 2,
     BATCH_BYTES_MAX = 4 * 1024 * 1024, /* of entries, as they lie in Redis */
-    BATCH_DEADLINE_MS = 60000,         /* above statement_timeout: only a dead connection takes that long */
+    BATCH_DEADLINE_MS = 60000, /* above statement_timeout: only a dead connection takes that long */
     LOOKUP_DEADLINE_MS = 10000,
     OUT_ARENA_MIN = 1024 * 1024,
     OUT_ARENA_KEEP = 16 * 1024 * 1024,
@@ -23,60 +23,61 @@ enum {
     STOPPED_RETRY_MS = 3000,
 };
 
-/*   FREE -> DECODING -> [ASKING] -> HANDLING -> SENDING -> RUNNING -> [ERASING] -> SENDING (next range) ... -> FREE
- *                                                  ^------ PAUSED <----'                                            */
+/*   FREE -> DECODING -> [ASKING] -> HANDLING -> SENDING -> RUNNING -> [ERASING] -> SENDING (next
+ * range) ... -> FREE
+ *                                                  ^------ PAUSED <----' */
 enum slot_state {
     SLOT_FREE,
     SLOT_DECODING,
-    SLOT_ASKING,   /* its stores are looked up */
+    SLOT_ASKING, /* its stores are looked up */
     SLOT_HANDLING,
-    SLOT_SENDING,  /* the range under way is to be encoded and sent */
-    SLOT_RUNNING,  /* sent */
-    SLOT_PAUSED,   /* resumes as `resume` at wake_ms */
-    SLOT_ERASING,  /* committed; retained entries are being erased */
+    SLOT_SENDING, /* the range under way is to be encoded and sent */
+    SLOT_RUNNING, /* sent */
+    SLOT_PAUSED,  /* resumes as `resume` at wake_ms */
+    SLOT_ERASING, /* committed; retained entries are being erased */
 };
 
 struct slot {
-    struct flow       *flow;
-    enum slot_state    state, resume;
-    uint64_t           wake_ms;
-    struct batch       batch;
-    struct arena       out; /* encoded parameters of the range under way */
-    struct encoded     encoded;
-    struct bisect      bisect;
-    uint32_t           lo, hi;
-    struct db_request  request;
-    struct db_query    lookup;
-    const char        *lookup_values[1];
-    int                lookup_lengths[1], lookup_formats[1];
-    bool               lost;      /* its partition was: nothing is settled any more */
-    bool               refreshed; /* its stores were asked for anew, after a foreign key had failed */
-    bool               minimal;   /* the letter of the range under way could not be stored in full */
-    unsigned           attempts;  /* failures of the range under way */
-    uint64_t           begun_us, sent_us;
-    struct erase_job   erase;
+    struct flow *flow;
+    enum slot_state state, resume;
+    uint64_t wake_ms;
+    struct batch batch;
+    struct arena out; /* encoded parameters of the range under way */
+    struct encoded encoded;
+    struct bisect bisect;
+    uint32_t lo, hi;
+    struct db_request request;
+    struct db_query lookup;
+    const char *lookup_values[1];
+    int lookup_lengths[1], lookup_formats[1];
+    bool lost;         /* its partition was: nothing is settled any more */
+    bool refreshed;    /* its stores were asked for anew, after a foreign key had failed */
+    bool minimal;      /* the letter of the range under way could not be stored in full */
+    unsigned attempts; /* failures of the range under way */
+    uint64_t begun_us, sent_us;
+    struct erase_job erase;
     struct live_update *updates; /* kept while erasing; in `out` */
-    unsigned           n_updates;
+    unsigned n_updates;
 };
 
 struct flow {
     struct flow_options options;
-    struct consumer    *consumer;
-    struct planner      planner;
-    struct shops       *shops;
-    struct slot        *slots;
-    unsigned            n_slots, turn; /* the slot that had the last slice */
-    uv_idle_t           idle;  /* active while there is work for this very turn */
-    uv_timer_t          timer; /* the next moment at which there is */
-    unsigned            open_handles;
-    struct entry       *newer[PARTITIONS_MAX]; /* written by a newer Ringback */
-    unsigned            n_newer;
-    unsigned            settling; /* consumer_settle() calls not yet answered */
-    bool                paused, draining, closed;
-    bool                stopped; /* the database refuses the program */
-    uint64_t            random;
+    struct consumer *consumer;
+    struct planner planner;
+    struct shops *shops;
+    struct slot *slots;
+    unsigned n_slots, turn; /* the slot that had the last slice */
+    uv_idle_t idle;         /* active while there is work for this very turn */
+    uv_timer_t timer;       /* the next moment at which there is */
+    unsigned open_handles;
+    struct entry *newer[PARTITIONS_MAX]; /* written by a newer Ringback */
+    unsigned n_newer;
+    unsigned settling; /* consumer_settle() calls not yet answered */
+    bool paused, draining, closed;
+    bool stopped; /* the database refuses the program */
+    uint64_t random;
     void (*on_closed)(void *ctx);
-    void               *closed_ctx;
+    void *closed_ctx;
 };
 
 /* Asks for a turn of the loop. */

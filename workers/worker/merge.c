@@ -45,7 +45,8 @@ static int compare_all(enum rowset set, const struct row *a, const struct row *b
     return 0;
 }
 
-/* By key; of one key the newest first; the rest only so that the result depends on the rows and not on their order. */
+/* By key; of one key the newest first; the rest only so that the result depends on the rows and not
+ * on their order. */
 static int by_key_and_age(const void *a, const void *b)
 {
     const struct row *x = *(struct row *const *)a, *y = *(struct row *const *)b;
@@ -104,8 +105,8 @@ static uint64_t columns_there(const struct row *r, unsigned flag)
 /* What has been kept of the key at hand. */
 struct group {
     const struct row *last;
-    uint64_t          there; /* FILL columns that some kept row has */
-    unsigned          round; /* of the next row to keep */
+    uint64_t there; /* FILL columns that some kept row has */
+    unsigned round; /* of the next row to keep */
 };
 
 /* True: the row goes into round g->round - 1. */
@@ -124,7 +125,8 @@ static bool keep(struct group *g, const struct row *r, bool versioned)
 }
 
 enum merge_result merge_rows(const struct rows *rows, enum rowset set, uint32_t lo, uint32_t hi,
-                             struct arena *arena, struct round out[MERGE_ROUNDS_MAX], unsigned *n_rounds)
+                             struct arena *arena, struct round out[MERGE_ROUNDS_MAX],
+                             unsigned *n_rounds)
 {
     struct group g = {.last = NULL};
     bool versioned = version_column(set) >= 0;
@@ -170,9 +172,9 @@ static bool same_version(const struct row *child, const struct row *parent)
     return value_compare(COLUMN_BYTES, c, p) == 0;
 }
 
-enum merge_result merge_children(const struct rows *rows, enum rowset parents, const struct round *round,
-                                 enum rowset children, uint32_t lo, uint32_t hi, struct arena *arena,
-                                 struct round *out)
+enum merge_result merge_children(const struct rows *rows, enum rowset parents,
+                                 const struct round *round, enum rowset children, uint32_t lo,
+                                 uint32_t hi, struct arena *arena, struct round *out)
 {
     uint32_t n, at = 0;
     struct row **list = collect(rows, children, lo, hi, arena, &n);
@@ -191,7 +193,8 @@ enum merge_result merge_children(const struct rows *rows, enum rowset parents, c
         for (; at < n && compare_to_parent(list[at], parent) == 0; at++) {
             struct row *child = list[at];
 
-            if (!same_version(child, parent) || (last != NULL && compare_keys(children, last, child) == 0))
+            if (!same_version(child, parent) ||
+                (last != NULL && compare_keys(children, last, child) == 0))
                 continue;
             out->rows[out->n++] = child;
             last = child;

@@ -1,9 +1,11 @@
-/* The rows of a batch as the statements want them: sorted by key, no key twice in one run of a statement. Pure.
+/* The rows of a batch as the statements want them: sorted by key, no key twice in one run of a
+ * statement. Pure.
  *
- * Rows with equal keys are versions of one thing. The newest goes into round 0. An older one is dropped if it adds nothing:
- * each FILL column that it has is there in a newer one. One that adds something goes into the next round, in which the same
- * statement runs once more: the statement itself keeps the newest non-NULL value, in whatever order versions arrive.
- * Rowsets without a version: equal rows are one, different rows with one key take a round each. */
+ * Rows with equal keys are versions of one thing. The newest goes into round 0. An older one is
+ * dropped if it adds nothing: each FILL column that it has is there in a newer one. One that adds
+ * something goes into the next round, in which the same statement runs once more: the statement
+ * itself keeps the newest non-NULL value, in whatever order versions arrive. Rowsets without a
+ * version: equal rows are one, different rows with one key take a round each. */
 #ifndef WORKER_MERGE_H
 #define WORKER_MERGE_H
 
@@ -13,7 +15,7 @@ enum { MERGE_ROUNDS_MAX = 4 };
 
 struct round {
     struct row **rows; /* in the arena */
-    uint32_t     n;
+    uint32_t n;
 };
 
 enum merge_result {
@@ -24,13 +26,14 @@ enum merge_result {
 
 /* The rows of `set` whose event is in [lo, hi). *n_rounds is 0 when there are none. */
 enum merge_result merge_rows(const struct rows *rows, enum rowset set, uint32_t lo, uint32_t hi,
-                             struct arena *arena, struct round out[MERGE_ROUNDS_MAX], unsigned *n_rounds);
+                             struct arena *arena, struct round out[MERGE_ROUNDS_MAX],
+                             unsigned *n_rounds);
 
-/* The rows of `children` that belong to the parents of one round: same first two key columns, same version.
- * Sorted by key, each once. */
-enum merge_result merge_children(const struct rows *rows, enum rowset parents, const struct round *round,
-                                 enum rowset children, uint32_t lo, uint32_t hi, struct arena *arena,
-                                 struct round *out);
+/* The rows of `children` that belong to the parents of one round: same first two key columns, same
+ * version. Sorted by key, each once. */
+enum merge_result merge_children(const struct rows *rows, enum rowset parents,
+                                 const struct round *round, enum rowset children, uint32_t lo,
+                                 uint32_t hi, struct arena *arena, struct round *out);
 
 /* Number of the column with the version, or -1. */
 int version_column(enum rowset set);

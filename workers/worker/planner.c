@@ -3,12 +3,13 @@
 #include <assert.h>
 #include <string.h>
 
-void planner_init(struct planner *p, const struct planner_limits *limits)
+void planner_init(struct planner *p, const struct planner_limits *limits, unsigned random)
 {
     assert(limits->partitions > 0 && limits->partitions <= PARTITIONS_MAX);
     assert(limits->batch_max > 0 && limits->batches_max > 0);
     memset(p, 0, sizeof *p);
     p->limits = *limits;
+    p->turn = random % limits->partitions;
 }
 
 static struct planner_queue *queue_of(struct planner *p, unsigned partition)
@@ -22,12 +23,16 @@ static bool is_later(struct entry_id a, struct entry_id b)
     return entry_id_compare(a, b) > 0;
 }
 
-void planner_add(struct planner *p, unsigned partition, struct entry *first, unsigned n, uint64_t now_ms)
+void planner_add(struct planner *p, unsigned partition, struct entry *first, unsigned n,
+                 uint64_t now_ms)
 {
     struct planner_queue *q = queue_of(p, partition);
 
     if (n == 0)
         return;
+    if (!q->begun)
+        q->head = first->id;
+    q->begun = true;
     if (q->n == 0)
         q->since_ms = now_ms;
     if (q->last == NULL)
@@ -53,14 +58,19 @@ struct entry *planner_lose(struct planner *p, unsigned partition)
     q->first = q->last = NULL;
     q->n = 0;
     q->bytes = 0;
+    q->begun = false;
+    q->taken = 0;
     q->lost = q->seen;
     q->losses++;
     return first;
 }
 
-/* Deliveries that a crash may explain. */
-static unsigned suspicion(const struct planner_queue *q, const struct entry *e)
+/* Deliveries of `e` that a crash may explain; `ahead` entries are taken before it. */
+static unsigned suspicion(const struct planner *p, const struct planner_queue *q,
+                          const struct entry *e, unsigned ahead)
 {
+    if (q->taken + ahead >= p->limits.batch_max)
+        return 1; /* no batch ever reached that far */
     if (is_later(e->id, q->lost))
         return e->deliveries;
     return e->deliveries > q->losses ? e->deliveries - q->losses : 1;
@@ -79,15 +89,17 @@ static void cut(struct planner *p, struct planner_queue *q, struct planner_batch
     size_t bytes = 0;
 
     out->first = q->first;
-    out->hopeless = suspicion(q, q->first) >= DELIVERIES_HOPELESS;
+    out->hopeless = entry_id_compare(q->first->id, q->head) == 0 &&
+                    suspicion(p, q, q->first, 0) >= DELIVERIES_HOPELESS;
     for (struct entry *e = q->first; e != NULL && out->n < p->limits.batch_max; e = e->next) {
-        bool alone = suspicion(q, e) >= DELIVERIES_ALONE;
+        bool alone = suspicion(p, q, e, out->n) >= DELIVERIES_ALONE;
 
         if (out->n > 0 && (alone || bytes + e->len > p->limits.batch_bytes_max))
             break;
         last = e;
         bytes += e->len;
         out->n++;
+        p->alone = alone;
         if (alone)
             break;
     }
@@ -98,6 +110,7 @@ static void cut(struct planner *p, struct planner_queue *q, struct planner_batch
     last->next = NULL;
     q->n -= out->n;
     q->bytes -= bytes;
+    q->taken += out->n;
     p->waiting -= out->n;
 }
 
@@ -106,7 +119,7 @@ bool planner_next(struct planner *p, uint64_t now_ms, struct planner_batch *out,
     unsigned n = p->limits.partitions;
 
     *wake_ms = PLANNER_NEVER;
-    if (p->batches == p->limits.batches_max || p->waiting == 0)
+    if (p->batches == p->limits.batches_max || p->waiting == 0 || p->alone)
         return false;
     for (unsigned i = 0; i < n; i++) {
         unsigned partition = (p->turn + i) % n;
@@ -120,6 +133,8 @@ bool planner_next(struct planner *p, uint64_t now_ms, struct planner_batch *out,
             *wake_ms = ripe_ms < *wake_ms ? ripe_ms : *wake_ms;
             continue;
         }
+        if (p->batches > 0 && suspicion(p, q, q->first, 0) >= DELIVERIES_ALONE)
+            return false; /* it is its turn, but it must be alone */
         *out = (struct planner_batch){.partition = partition};
         cut(p, q, out);
         q->busy = true;
@@ -158,5 +173,6 @@ void planner_done(struct planner *p, unsigned partition)
 
     assert(q->busy && p->batches > 0);
     q->busy = false;
+    p->alone = false;
     p->batches--;
 }

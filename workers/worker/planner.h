@@ -1,14 +1,18 @@
 /* Which entries make the next batch. Pure: the clock is an argument, memory is the caller's.
  *
- * A partition has at most one batch under way, so its events commit in order; partitions take turns with equal counts,
- * so a tenant that floods its partition delays only that one.
+ * A partition has at most one batch under way, so its events commit in order; partitions take turns
+ * with equal counts, so a tenant that floods its partition delays only that one.
  *
- * A batch is whatever waits, up to batch_max entries and batch_bytes_max bytes. While other batches are being written it may
- * wait linger_ms to grow; alone on an idle system it goes at once.
+ * A batch is whatever waits, up to batch_max entries and batch_bytes_max bytes. While other batches
+ * are being written it may wait linger_ms to grow; alone on an idle system it goes at once.
  *
- * Poison that kills the process: an entry that was delivered DELIVERIES_ALONE times (so at least two processes may have died
- * of it) runs in a batch of its own, and from DELIVERIES_HOPELESS on it is not handled at all. Redis counts a delivery also when
- * a live process loses its lease or its link and reads the entry again; those are known here and do not count. */
+ * Poison that kills the process. What the process had in its hands when it died were the first
+ * entries of the partition's pending list, at most a batch of them; so an entry among those that
+ * was delivered DELIVERIES_ALONE times (two processes may have died of it) runs alone: nothing else
+ * is under way in the process. If that one entry is still the very first at its
+ * DELIVERIES_HOPELESS-th delivery, it is not handled any more. So a crash condemns one entry at
+ * most, and those behind it are safe. Redis counts a delivery also when a live process loses its
+ * lease or its link and reads the entry again; such deliveries are known here and do not count. */
 #ifndef WORKER_PLANNER_H
 #define WORKER_PLANNER_H
 
@@ -23,48 +27,56 @@ enum { DELIVERIES_ALONE = 3, DELIVERIES_HOPELESS = 5 };
 struct planner_limits {
     unsigned partitions;
     unsigned batch_max;
-    size_t   batch_bytes_max;
+    size_t batch_bytes_max;
     unsigned batches_max; /* under way at once */
     uint64_t linger_ms;
 };
 
 struct planner_queue {
-    struct entry   *first, *last;
-    unsigned        n;
-    size_t          bytes;
-    uint64_t        since_ms; /* the first entry came then */
-    bool            busy;     /* a batch of this partition is under way */
-    struct entry_id seen;     /* greatest id that came */
-    struct entry_id lost;     /* greatest id that had come when the partition was last lost */
-    unsigned        losses;   /* how often this process gave the partition up and lived on */
+    struct entry *first, *last;
+    unsigned n;
+    size_t bytes;
+    uint64_t since_ms;    /* the first entry came then */
+    bool busy;            /* a batch of this partition is under way */
+    bool begun;           /* something came since the partition was gained */
+    struct entry_id head; /* the first that came since then */
+    unsigned taken;       /* how many were taken since then */
+    struct entry_id seen; /* greatest id that ever came */
+    struct entry_id lost; /* greatest id that had come when the partition was last lost */
+    unsigned losses;      /* how often this process gave the partition up and lived on */
 };
 
 struct planner {
     struct planner_limits limits;
-    struct planner_queue  queues[PARTITIONS_MAX];
-    unsigned              turn;    /* partition to ask first */
-    unsigned              batches; /* under way */
-    unsigned              waiting; /* entries in all queues */
-    bool                  hurry;   /* do not linger: the process is to end */
+    struct planner_queue queues[PARTITIONS_MAX];
+    unsigned turn;    /* partition to ask first */
+    unsigned batches; /* under way */
+    unsigned waiting; /* entries in all queues */
+    bool alone;       /* the batch under way may be the last thing this process does */
+    bool hurry;       /* do not linger: the process is to end */
 };
 
 struct planner_batch {
-    unsigned      partition;
+    unsigned partition;
     struct entry *first; /* linked by ->next */
-    unsigned      n;
-    bool          hopeless; /* n is 1: dead letter without a look */
+    unsigned n;
+    bool hopeless; /* n is 1: dead letter without a look */
 };
 
-void planner_init(struct planner *p, const struct planner_limits *limits);
+/* `random` decides whose turn is first: a process that dies of its first batch again and again must
+ * not always leave the same partitions untried. */
+void planner_init(struct planner *p, const struct planner_limits *limits, unsigned random);
 
 /* Takes over the list, n entries in ascending order. */
-void planner_add(struct planner *p, unsigned partition, struct entry *first, unsigned n, uint64_t now_ms);
+void planner_add(struct planner *p, unsigned partition, struct entry *first, unsigned n,
+                 uint64_t now_ms);
 
-/* The partition is lost: gives its waiting entries back, the caller frees them. A batch under way stays under way until
- * planner_done(): nothing of the partition is started before that. */
+/* The partition is lost: gives its waiting entries back, the caller frees them. A batch under way
+ * stays under way until planner_done(): nothing of the partition is started before that. */
 struct entry *planner_lose(struct planner *p, unsigned partition);
 
-/* True: `out` is to be started. False: nothing before `*wake_ms`, unless something is added or done. */
+/* True: `out` is to be started. False: nothing before `*wake_ms`, unless something is added or
+ * done. */
 bool planner_next(struct planner *p, uint64_t now_ms, struct planner_batch *out, uint64_t *wake_ms);
 
 /* Entries of the batch under way that did not fit into it: they come first in the next one. */

@@ -19,26 +19,26 @@ static const struct db_statement clear_outbox = {"schema/worker/clear_outbox.sql
 /* What waits for Redis' confirmation: one per partition. */
 struct shipment {
     struct relay *relay;
-    unsigned      partition;
+    unsigned partition;
 };
 
 struct relay {
-    struct db_pool    *pool;
-    struct consumer   *consumer;
-    unsigned           partitions;
-    bool               busy, again, stopped;
-    struct db_request  request;
-    struct db_query    query;
-    const char        *values[3];
-    char               partitions_text[12], limit_text[12];
-    char               owned[PARTITIONS_MAX * PARTITION_TEXT + 3]; /* "{0,1,7}" */
-    char               ids[RELAY_MAX * ID_TEXT + 3];               /* "{12,13}" */
+    struct db_pool *pool;
+    struct consumer *consumer;
+    unsigned partitions;
+    bool busy, again, stopped;
+    struct db_request request;
+    struct db_query query;
+    const char *values[3];
+    char partitions_text[12], limit_text[12];
+    char owned[PARTITIONS_MAX * PARTITION_TEXT + 3]; /* "{0,1,7}" */
+    char ids[RELAY_MAX * ID_TEXT + 3];               /* "{12,13}" */
     struct live_update updates[RELAY_MAX];
-    struct shipment    shipments[PARTITIONS_MAX];
-    char               id[RELAY_MAX][ID_TEXT];
-    uint16_t           partition[RELAY_MAX];
-    unsigned           n, waiting;
-    bool               confirmed[PARTITIONS_MAX];
+    struct shipment shipments[PARTITIONS_MAX];
+    char id[RELAY_MAX][ID_TEXT];
+    uint16_t partition[RELAY_MAX];
+    unsigned n, waiting;
+    bool confirmed[PARTITIONS_MAX];
 };
 
 static void begin(struct relay *r);
@@ -53,8 +53,11 @@ static void round_over(struct relay *r)
 static void submit(struct relay *r, const struct db_statement *statement, int n_params, db_cb done)
 {
     r->query = (struct db_query){.statement = statement, .n_params = n_params, .values = r->values};
-    r->request = (struct db_request){
-        .queries = &r->query, .n_queries = 1, .done = done, .ctx = r, .deadline_ms = RELAY_DEADLINE_MS};
+    r->request = (struct db_request){.queries = &r->query,
+                                     .n_queries = 1,
+                                     .done = done,
+                                     .ctx = r,
+                                     .deadline_ms = RELAY_DEADLINE_MS};
     db_submit(r->pool, &r->request);
 }
 
@@ -118,7 +121,8 @@ static void publish(struct relay *r, const PGresult *rows, unsigned partition)
         return;
     r->waiting++;
     r->shipments[partition] = (struct shipment){r, partition};
-    consumer_settle(r->consumer, partition, r->updates, n, NULL, 0, on_published, &r->shipments[partition]);
+    consumer_settle(r->consumer, partition, r->updates, n, NULL, 0, on_published,
+                    &r->shipments[partition]);
 }
 
 static void on_read(struct db_request *request, const struct db_outcome *o)
@@ -136,7 +140,8 @@ static void on_read(struct db_request *request, const struct db_outcome *o)
     for (unsigned i = 0; i < r->n; i++) {
         snprintf(r->id[i], ID_TEXT, "%s", PQgetvalue(o->results[0], (int)i, OUTBOX_ID));
         r->partition[i] =
-            (uint16_t)(strtoul(PQgetvalue(o->results[0], (int)i, OUTBOX_PARTITION), NULL, 10) % r->partitions);
+            (uint16_t)(strtoul(PQgetvalue(o->results[0], (int)i, OUTBOX_PARTITION), NULL, 10) %
+                       r->partitions);
     }
     r->again = r->again || r->n == RELAY_MAX;
     memset(r->confirmed, 0, sizeof r->confirmed);

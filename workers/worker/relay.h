@@ -1,8 +1,9 @@
-/* Moves live updates of other writers (REST, psql, timers) from the outbox table to the live streams of owned partitions.
+/* Moves live updates of other writers (REST, psql, timers) from the outbox table to the live
+ * streams of owned partitions.
  *
- * Happy path: NOTIFY ringback_outbox (or once a second) -> read_outbox -> consumer_settle per partition -> confirmed ->
- *   clear_outbox -> again while there is more.
- * Failures: not confirmed, or the deletion lost: the rows are still there and are published again. */
+ * Happy path: NOTIFY ringback_outbox (or once a second) -> read_outbox -> consumer_settle per
+ * partition -> confirmed -> clear_outbox -> again while there is more. Failures: not confirmed, or
+ * the deletion lost: the rows are still there and are published again. */
 #ifndef WORKER_RELAY_H
 #define WORKER_RELAY_H
 
@@ -19,7 +20,8 @@ struct relay *relay_new(struct db_pool *lookups, struct consumer *consumer, unsi
 /* There may be something. Does nothing while a round is under way, but then another one follows. */
 void relay_kick(struct relay *r);
 
-/* No further rounds; the one under way ends by itself. Before the pool and the consumer are closed. */
+/* No further rounds; the one under way ends by itself. Before the pool and the consumer are closed.
+ */
 void relay_stop(struct relay *r);
 
 /* After both are closed. */

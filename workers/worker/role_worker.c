@@ -1,9 +1,10 @@
 /* The role `worker`: wires pools, flow, consumer, relay and timers, and takes them down again.
  *
- * Up:   connect to PostgreSQL -> the schema is the one that this binary carries -> take partitions, read.
- *       Nothing is read from Redis before, so that a worker that cannot store does not wear out the entries' delivery counts.
- * Down: stop reading -> what was read is committed and acknowledged -> leases handed over -> connections closed.
- *       Bounded: after DRAIN_MS what is not under way is given up, after FORCE_MS everything is. */
+ * Up:   connect to PostgreSQL -> the schema is the one that this binary carries -> take partitions,
+ * read. Nothing is read from Redis before, so that a worker that cannot store does not wear out the
+ * entries' delivery counts. Down: stop reading -> what was read is committed and acknowledged ->
+ * leases handed over -> connections closed. Bounded: after DRAIN_MS what is not under way is given
+ * up, after FORCE_MS everything is. */
 #include <assert.h>
 #include <stdlib.h>
 #include <string.h>
@@ -29,8 +30,9 @@ enum {
     FORCE_MS = 9000,
 };
 
-/* jit: compiling a batch's statements takes longer than running them. enable_seqscan, plan_cache_mode: all that the
- * statements look up has an index, and a plan that was made while the tables were small must still do when they are not. */
+/* jit: compiling a batch's statements takes longer than running them. enable_seqscan,
+ * plan_cache_mode: all that the statements look up has an index, and a plan that was made while the
+ * tables were small must still do when they are not. */
 static const char *const batch_setup[] = {
     "SET ringback.writer = 'worker'",
     "SET timezone = 'UTC'",
@@ -56,25 +58,25 @@ static const char *const lookup_setup[] = {
 static const struct db_statement schema_versions = {"schema/ops/migration_versions.sql"};
 
 static struct worker {
-    struct app        *app;
-    struct db_pool    *batches, *lookups;
-    struct flow       *flow;
-    struct consumer   *consumer; /* NULL: the schema has not been seen yet */
-    struct relay      *relay;
-    struct timers     *timers;
-    uv_timer_t         tick, deadline;
-    bool               redis_up;
-    bool               schema_ok, schema_checking, schema_logged;
-    uint64_t           schema_next_ms;
-    struct db_request  schema_request;
-    struct db_query    schema_query;
-    bool               stopping, reading_stopped, closing;
-    unsigned           open; /* what is still to be closed in the step at hand */
+    struct app *app;
+    struct db_pool *batches, *lookups;
+    struct flow *flow;
+    struct consumer *consumer; /* NULL: the schema has not been seen yet */
+    struct relay *relay;
+    struct timers *timers;
+    uv_timer_t tick, deadline;
+    bool redis_up;
+    bool schema_ok, schema_checking, schema_logged;
+    uint64_t schema_next_ms;
+    struct db_request schema_request;
+    struct db_query schema_query;
+    bool stopping, reading_stopped, closing;
+    unsigned open; /* what is still to be closed in the step at hand */
     void (*done)(void *ctx);
-    void              *done_ctx;
+    void *done_ctx;
 } w;
 
-/* ---- the consumer's callbacks ----------------------------------------------------------------------- */
+/* ---- the consumer's callbacks ---- */
 
 static void on_gained(void *ctx, unsigned partition)
 {
@@ -156,7 +158,7 @@ static bool start_consuming(void)
     return w.relay != NULL && w.timers != NULL;
 }
 
-/* ---- PostgreSQL ------------------------------------------------------------------------------------- */
+/* ---- PostgreSQL ---- */
 
 static void review(void)
 {
@@ -166,8 +168,9 @@ static void review(void)
 static void schema_wrong(const char *found)
 {
     if (!w.schema_logged)
-        log_error("the database's schema is not the one this program is made for: waiting", "found", found, "wanted",
-                  migration_newest(), "mend", "ringback migrate, or the other version of the program", NULL);
+        log_error("the database's schema is not the one this program is made for: waiting", "found",
+                  found, "wanted", migration_newest(), "mend",
+                  "ringback migrate, or the other version of the program", NULL);
     w.schema_logged = true;
     w.schema_ok = false;
 }
@@ -242,7 +245,7 @@ static void on_notify(void *ctx, const char *channel, const char *payload)
         relay_kick(w.relay);
 }
 
-/* ---- time ------------------------------------------------------------------------------------------- */
+/* ---- time ---- */
 
 static void on_tick(uv_timer_t *t)
 {
@@ -262,7 +265,7 @@ static void on_tick(uv_timer_t *t)
     metric_set(worker_metrics.oldest_seconds, (double)stats.oldest_unacked_ms / 1000);
 }
 
-/* ---- the end ---------------------------------------------------------------------------------------- */
+/* ---- the end ---- */
 
 static void finish(void *ctx)
 {
@@ -316,7 +319,8 @@ static void on_force(uv_timer_t *t)
 
 static void on_drain_deadline(uv_timer_t *t)
 {
-    log_warn("entries that were read are given up; they come again", "entries", log_num(flow_queued(w.flow)), NULL);
+    log_warn("entries that were read are given up; they come again", "entries",
+             log_num(flow_queued(w.flow)), NULL);
     uv_timer_start(t, on_force, FORCE_MS - DRAIN_MS, 0);
     flow_give_up(w.flow);
     if (!w.reading_stopped)
@@ -335,13 +339,14 @@ static void stop(void (*done)(void *ctx), void *ctx)
     }
     consumer_stop_reading(w.consumer);
     uv_timer_start(&w.deadline, on_drain_deadline, DRAIN_MS, 0);
-    if (db_up(w.batches) == 0 || !w.redis_up) { /* nothing can be committed, or nothing acknowledged */
+    if (db_up(w.batches) == 0 ||
+        !w.redis_up) { /* nothing can be committed, or nothing acknowledged */
         flow_give_up(w.flow);
         flow_drain(w.flow);
     }
 }
 
-/* ---- the role --------------------------------------------------------------------------------------- */
+/* ---- the role ---- */
 
 static bool open_pools(const struct config *c)
 {

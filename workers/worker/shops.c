@@ -12,20 +12,20 @@
 enum { BUCKETS = 2 * SHOPS_MAX, SETTINGS_ARENA = 8192 };
 
 struct cached {
-    char     domain[SHOP_DOMAIN_MAX + 1];
+    char domain[SHOP_DOMAIN_MAX + 1];
     uint16_t next; /* in the bucket */
-    bool     used, known;
+    bool used, known;
     uint64_t until_ms;
-    uint8_t  integration_id[16], organization_id[16];
-    char     country[SHOP_COUNTRY_MAX];
-    char    *cod_gateways; /* JSON array text, NULL: none */
+    uint8_t integration_id[16], organization_id[16];
+    char country[SHOP_COUNTRY_MAX];
+    char *cod_gateways; /* JSON array text, NULL: none */
 };
 
 struct shops {
     struct cached *slots[SHOPS_MAX]; /* allocated when first used: most workers see few stores */
-    uint16_t       buckets[BUCKETS];
-    unsigned       hand; /* the slot that is given away next */
-    const char    *cod_gateways_default;
+    uint16_t buckets[BUCKETS];
+    unsigned hand; /* the slot that is given away next */
+    const char *cod_gateways_default;
 };
 
 static_assert(SHOPS_MAX < NONE, "slot numbers travel as 16 bits");
@@ -78,7 +78,8 @@ static void unlink_slot(struct shops *s, uint16_t slot)
     s->slots[slot]->used = false;
 }
 
-/* The slot of `domain`; taken from the oldest one if it is new. NULL: out of memory, or no domain at all. */
+/* The slot of `domain`; taken from the oldest one if it is new. NULL: out of memory, or no domain
+ * at all. */
 static struct cached *claim(struct shops *s, struct text domain)
 {
     struct cached *c = find(s, domain);
@@ -103,8 +104,8 @@ static struct cached *claim(struct shops *s, struct text domain)
     return c;
 }
 
-enum shop_answer shops_find(const struct shops *s, struct text domain, uint64_t now_ms, struct arena *arena,
-                            const struct shop **shop)
+enum shop_answer shops_find(const struct shops *s, struct text domain, uint64_t now_ms,
+                            struct arena *arena, const struct shop **shop)
 {
     const struct cached *c;
     struct shop *copy;
@@ -122,7 +123,8 @@ enum shop_answer shops_find(const struct shops *s, struct text domain, uint64_t 
     memcpy(copy->integration_id, c->integration_id, 16);
     memcpy(copy->organization_id, c->organization_id, 16);
     copy->domain = arena_copy(arena, c->domain, strlen(c->domain));
-    copy->country = c->country[0] == '\0' ? NULL : arena_copy(arena, c->country, strlen(c->country));
+    copy->country =
+        c->country[0] == '\0' ? NULL : arena_copy(arena, c->country, strlen(c->country));
     if (c->cod_gateways != NULL)
         copy->cod_gateways = text_of(arena_copy(arena, c->cod_gateways, strlen(c->cod_gateways)));
     copy->cod_gateways_default = s->cod_gateways_default;
@@ -142,7 +144,8 @@ static void read_settings(struct cached *c, const char *settings)
     free(c->cod_gateways);
     c->cod_gateways = NULL;
     c->country[0] = '\0';
-    root = settings == NULL ? NULL : json_parse(JSON_SLOT_SETTINGS, settings, strlen(settings), &why);
+    root =
+        settings == NULL ? NULL : json_parse(JSON_SLOT_SETTINGS, settings, strlen(settings), &why);
     if (root == NULL)
         return;
     arena_init(&arena, memory, sizeof memory);
@@ -177,14 +180,15 @@ bool uuid_parse(const char *text, uint8_t out[16])
         digit = strchr(hex, tolower((unsigned char)text[i]));
         if (digit == NULL)
             return false;
-        out[nibbles / 2] = (uint8_t)(nibbles % 2 == 0 ? (digit - hex) << 4 : out[nibbles / 2] | (digit - hex));
+        out[nibbles / 2] =
+            (uint8_t)(nibbles % 2 == 0 ? (digit - hex) << 4 : out[nibbles / 2] | (digit - hex));
         nibbles++;
     }
     return text[36] == '\0';
 }
 
-bool shops_put(struct shops *s, struct text domain, const char *integration_id, const char *organization_id,
-               const char *settings, uint64_t now_ms)
+bool shops_put(struct shops *s, struct text domain, const char *integration_id,
+               const char *organization_id, const char *settings, uint64_t now_ms)
 {
     uint8_t integration[16], organization[16];
     struct cached *c;

@@ -1,6 +1,7 @@
-/* Which connected store a domain is: a bounded cache in front of schema/worker/lookup_shops.sql. Pure; time is an argument.
- * Answers live SHOP_TTL_MS, "no such store" SHOP_UNKNOWN_TTL_MS: long enough to spare the database a flood of one tenant's
- * events, short enough that a store that has just been connected, or a changed setting, is seen. */
+/* Which connected store a domain is: a bounded cache in front of schema/worker/lookup_shops.sql.
+ * Pure; time is an argument. Answers live SHOP_TTL_MS, "no such store" SHOP_UNKNOWN_TTL_MS: long
+ * enough to spare the database a flood of one tenant's events, short enough that a store that has
+ * just been connected, or a changed setting, is seen. */
 #ifndef WORKER_SHOPS_H
 #define WORKER_SHOPS_H
 
@@ -23,13 +24,13 @@ struct shops *shops_new(const char *cod_gateways_default);
 void shops_free(struct shops *s);
 
 /* SHOP_KNOWN: *shop is a copy in the arena (NULL: it is full), good for as long as the arena. */
-enum shop_answer shops_find(const struct shops *s, struct text domain, uint64_t now_ms, struct arena *arena,
-                            const struct shop **shop);
+enum shop_answer shops_find(const struct shops *s, struct text domain, uint64_t now_ms,
+                            struct arena *arena, const struct shop **shop);
 
 /* One row of lookup_shops.sql. `settings` is JSON text or NULL; what is wrong in it is left out.
  * False: an id that is none (the row is not stored). */
-bool shops_put(struct shops *s, struct text domain, const char *integration_id, const char *organization_id,
-               const char *settings, uint64_t now_ms);
+bool shops_put(struct shops *s, struct text domain, const char *integration_id,
+               const char *organization_id, const char *settings, uint64_t now_ms);
 
 /* The database knows no such store. */
 void shops_put_unknown(struct shops *s, struct text domain, uint64_t now_ms);

@@ -1,5 +1,6 @@
-/* One range of a batch: encode -> send -> committed -> live updates and XACK; or failed -> what the SQLSTATE asks for.
- * The whole batch is the first range; after a row's fault bisect.c decides which ranges follow. */
+/* One range of a batch: encode -> send -> committed -> live updates and XACK; or failed -> what the
+ * SQLSTATE asks for. The whole batch is the first range; after a row's fault bisect.c decides which
+ * ranges follow. */
 #include <assert.h>
 #include <stdlib.h>
 #include <string.h>
@@ -30,7 +31,8 @@ static const struct rows no_rows; /* of a condemned entry */
 static void next_range(struct slot *s)
 {
     if (s->lost || !bisect_next(&s->bisect, &s->lo, &s->hi)) {
-        metric_observe(worker_metrics.batch_seconds, (double)((uint64_t)wall_us() - s->begun_us) / 1e6);
+        metric_observe(worker_metrics.batch_seconds,
+                       (double)((uint64_t)wall_us() - s->begun_us) / 1e6);
         slot_close(s);
         return;
     }
@@ -53,11 +55,12 @@ static bool is_condemned(const struct slot *s)
 }
 
 /* The range becomes smaller; a single entry, which cannot, becomes a dead letter. */
-static void split(struct slot *s, bool guilty, const char *reason, const char *detail, const char *sqlstate)
+static void split(struct slot *s, bool guilty, const char *reason, const char *detail,
+                  const char *sqlstate)
 {
     if (!bisect_split(&s->bisect, guilty)) {
-        log_warn("event dead-lettered", "topic", s->batch.items[s->lo].topic, "reason", reason, "sqlstate",
-                 sqlstate == NULL ? "" : sqlstate, NULL);
+        log_warn("event dead-lettered", "topic", s->batch.items[s->lo].topic, "reason", reason,
+                 "sqlstate", sqlstate == NULL ? "" : sqlstate, NULL);
         batch_condemn(&s->batch, s->lo, reason, detail, sqlstate, false);
         s->state = SLOT_SENDING;
         flow_kick(s->flow);
@@ -66,7 +69,7 @@ static void split(struct slot *s, bool guilty, const char *reason, const char *d
     next_range(s);
 }
 
-/* ---- after the commit ------------------------------------------------------------------------------- */
+/* ---- after the commit ---- */
 
 static void count_events(const struct slot *s)
 {
@@ -77,11 +80,13 @@ static void count_events(const struct slot *s)
 
         worker_count_event(item->topic, item->fate);
         if (item->envelope != NULL && item->envelope->received_us <= now)
-            metric_observe(worker_metrics.age_seconds, (double)(now - item->envelope->received_us) / 1e6);
+            metric_observe(worker_metrics.age_seconds,
+                           (double)(now - item->envelope->received_us) / 1e6);
         if (item->fate == FATE_VANISHED)
             metric_add(worker_metrics.vanished, 1);
         if (item->fate == FATE_DEAD) {
-            assert(s->batch.letters[i] != NULL); /* nothing is acknowledged that is stored nowhere */
+            assert(s->batch.letters[i] !=
+                   NULL); /* nothing is acknowledged that is stored nowhere */
             struct text reason = s->batch.letters[i]->v[DEAD_REASON].text;
             worker_count_letter(reason.p);
         }
@@ -126,11 +131,14 @@ static void settle(struct slot *s, const struct live_update *updates, unsigned n
 
 static bool has_updates(const PGresult *r)
 {
-    return r != NULL && PQnfields(r) == UPDATE_COLUMNS && PQntuples(r) > 0 && strcmp(PQfname(r, 0), "tbl") == 0;
+    return r != NULL && PQnfields(r) == UPDATE_COLUMNS && PQntuples(r) > 0 &&
+           strcmp(PQfname(r, 0), "tbl") == 0;
 }
 
-/* The updates of all statements in their order, in the arena; borrowed from the results. NULL with *n > 0: no room. */
-static struct live_update *collect_updates(struct arena *arena, PGresult **results, unsigned n_results, unsigned *n)
+/* The updates of all statements in their order, in the arena; borrowed from the results. NULL with
+ * *n > 0: no room. */
+static struct live_update *collect_updates(struct arena *arena, PGresult **results,
+                                           unsigned n_results, unsigned *n)
 {
     int64_t now = wall_us();
     struct live_update *list;
@@ -158,17 +166,19 @@ static struct live_update *collect_updates(struct arena *arena, PGresult **resul
     return list;
 }
 
-/* ---- redactions ---------------------------------------------------------------------------------------
- * A redact event is a range of its own. What came before it is acknowledged by then, and so can be erased from the streams;
- * only then is the event itself acknowledged, told to dashboards, and its own entry erased too. */
+/* ---- redactions ---- */
+
+/* A redact event is a range of its own. What came before it is acknowledged by then, and so can be erased
+ * from the streams; only then is the event itself acknowledged, told to dashboards, and its own
+ * entry erased too. */
 
 static void on_own_entry_erased(void *ctx, bool ok)
 {
     struct slot *s = ((struct erase_job *)ctx)->owner;
 
     if (!ok)
-        log_warn("a redact event's own entry stays in the stream until its retention ends", "partition",
-                 log_num(s->batch.partition), NULL);
+        log_warn("a redact event's own entry stays in the stream until its retention ends",
+                 "partition", log_num(s->batch.partition), NULL);
     metric_add(worker_metrics.erased, (double)s->erase.matched);
     erase_job_free(&s->erase);
     next_range(s);
@@ -183,12 +193,14 @@ static void on_erased(void *ctx, bool ok)
         if (s->lost)
             slot_close(s); /* the next owner does it again */
         else
-            slot_pause(s, SLOT_SENDING, ERASE_RETRY_MS); /* all of it again, which stores nothing new */
+            slot_pause(s, SLOT_SENDING,
+                       ERASE_RETRY_MS); /* all of it again, which stores nothing new */
         return;
     }
     acknowledge(s, s->updates, s->n_updates);
     s->erase.events_only = true;
-    consumer_erase(s->flow->consumer, s->batch.partition, ENTRY_ID_LAST, erase_matches, on_own_entry_erased, &s->erase);
+    consumer_erase(s->flow->consumer, s->batch.partition, ENTRY_ID_LAST, erase_matches,
+                   on_own_entry_erased, &s->erase);
 }
 
 static void erase(struct slot *s)
@@ -199,7 +211,8 @@ static void erase(struct slot *s)
     }
     s->erase.owner = s;
     s->state = SLOT_ERASING;
-    consumer_erase(s->flow->consumer, s->batch.partition, ENTRY_ID_LAST, erase_matches, on_erased, &s->erase);
+    consumer_erase(s->flow->consumer, s->batch.partition, ENTRY_ID_LAST, erase_matches, on_erased,
+                   &s->erase);
 }
 
 /* Copies what points into results that are about to go away. False: no room. */
@@ -209,7 +222,8 @@ static bool keep_updates(struct slot *s, const struct live_update *updates, unsi
 
     for (unsigned i = 0; kept != NULL && i < n; i++) {
         kept[i] = updates[i];
-        kept[i].organization_id = arena_copy(&s->out, updates[i].organization_id, strlen(updates[i].organization_id));
+        kept[i].organization_id =
+            arena_copy(&s->out, updates[i].organization_id, strlen(updates[i].organization_id));
         kept[i].table = arena_copy(&s->out, updates[i].table, strlen(updates[i].table));
         kept[i].type = arena_copy(&s->out, updates[i].type, strlen(updates[i].type));
         kept[i].record = arena_copy(&s->out, updates[i].record, updates[i].record_len);
@@ -260,7 +274,8 @@ static void committed(struct slot *s, PGresult **results, unsigned n_results)
     if (is_condemned(s) || erase_count(&s->batch, s->lo, s->hi) == 0) {
         settle(s, updates, n);
     } else {
-        if (!keep_updates(s, updates, n)) { /* rather published before the erasing than not at all */
+        if (!keep_updates(s, updates,
+                          n)) { /* rather published before the erasing than not at all */
             s->n_updates = 0;
             consumer_settle(s->flow->consumer, s->batch.partition, updates, n, NULL, 0, NULL, NULL);
         }
@@ -268,7 +283,7 @@ static void committed(struct slot *s, PGresult **results, unsigned n_results)
     }
 }
 
-/* ---- failures --------------------------------------------------------------------------------------- */
+/* ---- failures ---- */
 
 static uint64_t doubled(uint64_t ms, unsigned times, uint64_t most)
 {
@@ -298,7 +313,8 @@ static void isolate(struct slot *s, const struct db_outcome *o)
     }
     if (!s->minimal) { /* the letter itself is at fault: keep the bytes at least */
         s->minimal = true;
-        batch_condemn(&s->batch, s->lo, db_error_reason(o->sqlstate), o->message, o->sqlstate, true);
+        batch_condemn(&s->batch, s->lo, db_error_reason(o->sqlstate), o->message, o->sqlstate,
+                      true);
         s->state = SLOT_SENDING;
         flow_kick(s->flow);
         return;
@@ -312,7 +328,8 @@ static void halve(struct slot *s, const struct db_outcome *o)
     if (s->hi - s->lo > 1 || (s->attempts >= TIMEOUTS_MAX && !is_condemned(s)))
         split(s, false, db_error_reason(o->sqlstate), o->message, o->sqlstate);
     else
-        slot_pause(s, SLOT_SENDING, flow_jitter(s->flow, doubled(BACK_OFF_MS, s->attempts, BACK_OFF_MS_MAX)));
+        slot_pause(s, SLOT_SENDING,
+                   flow_jitter(s->flow, doubled(BACK_OFF_MS, s->attempts, BACK_OFF_MS_MAX)));
 }
 
 static void failed(struct slot *s, const struct db_outcome *o)
@@ -323,8 +340,9 @@ static void failed(struct slot *s, const struct db_outcome *o)
     worker_count_failure(db_action_name(action));
     if (strcmp(o->sqlstate, "40P01") == 0)
         metric_add(worker_metrics.deadlocks, 1);
-    log_warn("transaction failed", "partition", log_num(s->batch.partition), "events", log_num(s->hi - s->lo), "sqlstate",
-             o->sqlstate, "reason", o->message, "action", db_action_name(action), NULL);
+    log_warn("transaction failed", "partition", log_num(s->batch.partition), "events",
+             log_num(s->hi - s->lo), "sqlstate", o->sqlstate, "reason", o->message, "action",
+             db_action_name(action), NULL);
     s->attempts++;
     switch (action) {
     case DB_RETRY_BATCH:
@@ -335,7 +353,8 @@ static void failed(struct slot *s, const struct db_outcome *o)
         slot_pause(s, SLOT_SENDING, flow_jitter(f, RECONNECT_MS));
         break;
     case DB_BACK_OFF:
-        slot_pause(s, SLOT_SENDING, flow_jitter(f, doubled(BACK_OFF_MS, s->attempts, BACK_OFF_MS_MAX)));
+        slot_pause(s, SLOT_SENDING,
+                   flow_jitter(f, doubled(BACK_OFF_MS, s->attempts, BACK_OFF_MS_MAX)));
         break;
     case DB_STOP_NOT_READY:
         flow_stop(f, o->sqlstate, o->message);
@@ -350,7 +369,8 @@ static void failed(struct slot *s, const struct db_outcome *o)
     }
 }
 
-/* A connection that went away, or was cut, may have committed: then the updates of the first try were never published. */
+/* A connection that went away, or was cut, may have committed: then the updates of the first try
+ * were never published. */
 static bool may_have_committed(const char *sqlstate)
 {
     return strncmp(sqlstate, "08", 2) == 0 || strcmp(sqlstate, "57014") == 0;
@@ -373,7 +393,7 @@ static void on_done(struct db_request *r, const struct db_outcome *o)
         failed(s, o);
 }
 
-/* ---- sending ---------------------------------------------------------------------------------------- */
+/* ---- sending ---- */
 
 static enum encode_result encode(struct slot *s)
 {
@@ -410,7 +430,8 @@ void store_send(struct slot *s)
 {
     enum encode_result r;
 
-    if (s->hi - s->lo > 1 && erase_count(&s->batch, s->lo, s->hi) > 0 && bisect_split(&s->bisect, false)) {
+    if (s->hi - s->lo > 1 && erase_count(&s->batch, s->lo, s->hi) > 0 &&
+        bisect_split(&s->bisect, false)) {
         next_range(s);
         return;
     }
@@ -423,7 +444,8 @@ void store_send(struct slot *s)
         if (is_condemned(s)) /* only memory can be short: it was enough for the event itself */
             slot_pause(s, SLOT_SENDING, BACK_OFF_MS);
         else
-            split(s, false, REASON_TOO_LARGE, "the event needs more memory than one event may have", NULL);
+            split(s, false, REASON_TOO_LARGE, "the event needs more memory than one event may have",
+                  NULL);
         return;
     }
     s->request = (struct db_request){

@@ -19,15 +19,15 @@ static const struct db_statement due_carts = {"schema/timer/due_carts.sql"};
 static const struct db_statement prune = {"schema/timer/prune.sql"};
 
 struct timers {
-    struct db_pool     *pool;
+    struct db_pool *pool;
     struct named_lease *lease;
-    bool               busy, stopped;
-    bool               failing;  /* the last statement did; logged once */
-    uint64_t           prune_ms; /* not before */
-    struct db_request  request;
-    struct db_query    query;
-    const char        *values[4];
-    char               now[48], abandon_after[32], expire_after[32], limit[12];
+    bool busy, stopped;
+    bool failing;      /* the last statement did; logged once */
+    uint64_t prune_ms; /* not before */
+    struct db_request request;
+    struct db_query query;
+    const char *values[4];
+    char now[48], abandon_after[32], expire_after[32], limit[12];
 };
 
 static void settle_due(struct timers *t);
@@ -46,8 +46,11 @@ static void submit(struct timers *t, const struct db_statement *statement, int n
 {
     t->busy = true;
     t->query = (struct db_query){.statement = statement, .n_params = n_params, .values = t->values};
-    t->request = (struct db_request){
-        .queries = &t->query, .n_queries = 1, .done = done, .ctx = t, .deadline_ms = TIMERS_DEADLINE_MS};
+    t->request = (struct db_request){.queries = &t->query,
+                                     .n_queries = 1,
+                                     .done = done,
+                                     .ctx = t,
+                                     .deadline_ms = TIMERS_DEADLINE_MS};
     db_submit(t->pool, &t->request);
 }
 
@@ -58,7 +61,8 @@ static void on_due(struct db_request *r, const struct db_outcome *o)
 
     finished(t, o);
     if (o->ok && PQntuples(o->results[0]) == 1) {
-        metric_add(worker_metrics.carts_settled, (double)strtoull(PQgetvalue(o->results[0], 0, DUE_CHANGED), NULL, 10));
+        metric_add(worker_metrics.carts_settled,
+                   (double)strtoull(PQgetvalue(o->results[0], 0, DUE_CHANGED), NULL, 10));
         more = strcmp(PQgetvalue(o->results[0], 0, DUE_MORE), "t") == 0;
     }
     if (more && consumer_lease_held(t->lease) && !t->stopped)
@@ -70,7 +74,8 @@ static void on_pruned(struct db_request *r, const struct db_outcome *o)
     struct timers *t = r->ctx;
 
     finished(t, o);
-    if (o->ok && PQntuples(o->results[0]) == 1 && strcmp(PQgetvalue(o->results[0], 0, PRUNED_MORE), "t") == 0)
+    if (o->ok && PQntuples(o->results[0]) == 1 &&
+        strcmp(PQgetvalue(o->results[0], 0, PRUNED_MORE), "t") == 0)
         t->prune_ms = 0; /* at the next tick, not at once: it is not urgent */
 }
 
@@ -128,7 +133,8 @@ static void interval_text(char out[32], uint64_t ms)
     snprintf(out, 32, "%llu milliseconds", (unsigned long long)ms);
 }
 
-struct timers *timers_new(struct db_pool *lookups, struct consumer *consumer, const struct config *config)
+struct timers *timers_new(struct db_pool *lookups, struct consumer *consumer,
+                          const struct config *config)
 {
     struct timers *t = calloc(1, sizeof *t);
 

@@ -1,4 +1,5 @@
-/* The worker's counters. Label values are bounded: topics that somebody handles, fates, reasons of our own. */
+/* The worker's counters. Label values are bounded: topics that somebody handles, fates, reasons of
+ * our own. */
 #ifndef WORKER_METRICS_H
 #define WORKER_METRICS_H
 
@@ -13,7 +14,7 @@ struct worker_metrics {
     struct metric *age_seconds;    /* received by the gateway -> committed */
     struct metric *deadlocks;
     struct metric *vanished;
-    struct metric *newer;          /* entries seen that a newer Ringback wrote */
+    struct metric *newer; /* entries seen that a newer Ringback wrote */
     struct metric *newer_waiting;
     struct metric *live_updates, *live_dropped;
     struct metric *owned, *backlog, *oldest_seconds, *queued;

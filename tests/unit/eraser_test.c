@@ -1,0 +1,149 @@
+/* Which retained entries are about a redacted customer or store. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "worker/eraser.h"
+
+#define ORGANIZATION "bbbbbbbb-0000-4000-8000-000000000002"
+#define INTEGRATION "aaaaaaaa-0000-4000-8000-000000000001"
+
+static struct erase_job job;
+static struct envelope_encoder *encoder;
+
+static int begin(void **state)
+{
+    (void)state;
+    encoder = envelope_encoder_new();
+    job = (struct erase_job){.n = 1, .body_max = 10000};
+    arena_init(&job.arena, malloc(65536), 65536);
+    job.subjects[0] = (struct erase_subject){
+        .domain = TEXT("acme.myshopify.com"),
+        .integration_id = INTEGRATION,
+        .organization_id = ORGANIZATION,
+        .customer_id = TEXT("4242"),
+        .email = TEXT("asha@example.com"),
+        .phone = TEXT("+919811122233"),
+        .order_ids = TEXT("[\"1001\",\"1002\"]"),
+    };
+    return 0;
+}
+
+static int end(void **state)
+{
+    (void)state;
+    erase_job_free(&job);
+    envelope_encoder_free(encoder);
+    return 0;
+}
+
+static bool event(const char *domain, const char *body)
+{
+    struct envelope in = {.source = TEXT("shopify"),
+                          .topic = TEXT("orders/create"),
+                          .key = text_of(domain),
+                          .triggered_us = INT64_MIN,
+                          .body = body,
+                          .body_len = strlen(body)};
+    size_t len;
+    const void *bytes = envelope_encode(encoder, &in, &len);
+
+    return erase_matches(&job, false, bytes, len, NULL);
+}
+
+static bool update(const char *organization, const char *record)
+{
+    return erase_matches(&job, true, record, strlen(record), organization);
+}
+
+static void a_customer_is_found_by_any_trace(void **state)
+{
+    static const char *const about[] = {
+        "{\"customer\":{\"id\":4242}}",
+        "{\"customer\":{\"id\":\"4242\"}}",
+        "{\"email\":\"Asha@Example.COM\"}",
+        "{\"phone\":\"+919811122233\"}",
+        "{\"phone\":\"098111 22233\"}",
+        "{\"phone\":\"(981) 112-2233\"}",
+        "{\"id\":1002}",
+    };
+    static const char *const others[] = {
+        "{}",
+        "{\"id\":14242}",
+        "{\"id\":42421}",
+        "{\"id\":10021}",
+        "{\"email\":\"sha@example.com\"}",
+        "{\"phone\":\"+919811122234\"}",
+        "{\"phone\":\"981112223\"}",
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof about / sizeof about[0]; i++) {
+        assert_true(event("acme.myshopify.com", about[i]));
+        assert_false(event("other.myshopify.com", about[i]));
+        assert_true(update(ORGANIZATION, about[i]));
+        assert_false(update("cccccccc-0000-4000-8000-000000000003", about[i]));
+    }
+    for (size_t i = 0; i < sizeof others / sizeof others[0]; i++) {
+        assert_false(event("acme.myshopify.com", others[i]));
+        assert_false(update(ORGANIZATION, others[i]));
+    }
+}
+
+static void unknown_traces_match_nothing(void **state)
+{
+    (void)state;
+    job.subjects[0].customer_id = TEXT("");
+    job.subjects[0].email = TEXT_NULL;
+    job.subjects[0].phone = TEXT("12345"); /* too short to tell anybody apart */
+    job.subjects[0].order_ids = TEXT("[]");
+    assert_false(event("acme.myshopify.com", "{\"id\":12345,\"email\":\"\"}"));
+}
+
+static void a_store_goes_whole_and_alone(void **state)
+{
+    (void)state;
+    job.subjects[0].shop = true;
+    assert_true(event("acme.myshopify.com", "{}"));
+    assert_false(event("other.myshopify.com", "{}"));
+    assert_true(update(ORGANIZATION, "{\"integration_id\":\"" INTEGRATION "\"}"));
+    assert_false(
+        update(ORGANIZATION, "{\"integration_id\":\"cccccccc-0000-4000-8000-000000000003\"}"));
+    assert_true(update(ORGANIZATION, "{\"id\":1}")); /* a table without the column */
+    assert_false(update(NULL, "{}"));
+}
+
+static void live_updates_may_be_left_alone(void **state)
+{
+    (void)state;
+    job.events_only = true;
+    assert_false(update(ORGANIZATION, "{\"id\":1002}"));
+    assert_true(event("acme.myshopify.com", "{\"id\":1002}"));
+    assert_int_equal(job.matched, 1);
+}
+
+static void what_cannot_be_read_is_left_alone(void **state)
+{
+    static const unsigned char newer[] = {0x81, 0xA1, 'v', 2};
+
+    (void)state;
+    assert_false(erase_matches(&job, false, "4242", 4, NULL));
+    assert_false(erase_matches(&job, false, newer, sizeof newer, NULL));
+}
+
+#define T(name) cmocka_unit_test_setup_teardown(name, begin, end)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        T(a_customer_is_found_by_any_trace),  T(unknown_traces_match_nothing),
+        T(a_store_goes_whole_and_alone),      T(live_updates_may_be_left_alone),
+        T(what_cannot_be_read_is_left_alone),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

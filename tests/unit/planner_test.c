@@ -1,0 +1,334 @@
+/* Which entries make the next batch. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+
+#include <cmocka.h>
+
+#include "worker/planner.h"
+
+enum { ENTRY_BYTES = 100 };
+
+static const struct planner_limits limits = {.partitions = 4,
+                                             .batch_max = 10,
+                                             .batch_bytes_max = 10 * ENTRY_BYTES,
+                                             .batches_max = 2,
+                                             .linger_ms = 5};
+
+static struct planner p;
+static struct planner_batch batch;
+static uint64_t wake;
+
+/* Entries ms = from .. from + n - 1, each delivered `deliveries` times. */
+static struct entry *list(uint64_t from, unsigned n, uint32_t deliveries)
+{
+    struct entry *first = NULL, **link = &first;
+
+    for (unsigned i = 0; i < n; i++) {
+        *link = calloc(1, sizeof **link);
+        (*link)->id.ms = from + i;
+        (*link)->deliveries = deliveries;
+        (*link)->len = ENTRY_BYTES;
+        link = &(*link)->next;
+    }
+    return first;
+}
+
+static void drop(struct entry *e)
+{
+    while (e != NULL) {
+        struct entry *next = e->next;
+
+        free(e);
+        e = next;
+    }
+}
+
+static void add(unsigned partition, uint64_t from, unsigned n, uint32_t deliveries, uint64_t now)
+{
+    planner_add(&p, partition, list(from, n, deliveries), n, now);
+}
+
+/* Takes the next batch: number of entries, 0 if there is none now. */
+static unsigned take(uint64_t now)
+{
+    if (!planner_next(&p, now, &batch, &wake))
+        return 0;
+    return batch.n;
+}
+
+static void done(void)
+{
+    drop(batch.first);
+    planner_done(&p, batch.partition);
+}
+
+static int begin(void **state)
+{
+    (void)state;
+    planner_init(&p, &limits, 0);
+    return 0;
+}
+
+static int end(void **state)
+{
+    (void)state;
+    for (unsigned i = 0; i < limits.partitions; i++)
+        drop(planner_lose(&p, i));
+    return 0;
+}
+
+static void alone_on_an_idle_system_an_entry_goes_at_once(void **state)
+{
+    (void)state;
+    add(1, 100, 1, 1, 1000);
+    assert_int_equal(take(1000), 1);
+    assert_int_equal(batch.partition, 1);
+    assert_int_equal(batch.first->id.ms, 100);
+    done();
+}
+
+static void while_others_are_written_a_batch_may_grow_for_a_moment(void **state)
+{
+    struct planner_batch first;
+
+    (void)state;
+    add(0, 1, 1, 1, 1000);
+    assert_int_equal(take(1000), 1);
+    first = batch;
+    add(1, 1, 3, 1, 1001);
+    assert_int_equal(take(1002), 0);
+    assert_int_equal(wake, 1006);
+    add(1, 4, 2, 1, 1003);
+    assert_int_equal(take(1006), 5); /* the first entry's five milliseconds */
+    done();
+    drop(first.first);
+    planner_done(&p, 0);
+}
+
+static void a_full_batch_does_not_linger(void **state)
+{
+    struct planner_batch first;
+
+    (void)state;
+    add(0, 1, 1, 1, 1000);
+    assert_int_equal(take(1000), 1);
+    first = batch;
+    add(1, 1, 25, 1, 1000);
+    assert_int_equal(take(1000), 10);
+    done();
+    drop(first.first);
+    planner_done(&p, 0);
+    assert_int_equal(take(1000), 10); /* the rest has waited long enough */
+    done();
+    assert_int_equal(take(1000), 5);
+    done();
+}
+
+static void a_partition_has_one_batch_under_way(void **state)
+{
+    (void)state;
+    add(2, 1, 30, 1, 0);
+    assert_int_equal(take(100), 10);
+    assert_int_equal(batch.first->id.ms, 1);
+    assert_false(planner_next(&p, 100, &(struct planner_batch){0}, &wake));
+    assert_true(wake == PLANNER_NEVER);
+    done();
+    assert_int_equal(take(100), 10);
+    assert_int_equal(batch.first->id.ms, 11);
+    done();
+}
+
+static void no_more_batches_than_connections(void **state)
+{
+    struct planner_batch a, b;
+
+    (void)state;
+    for (unsigned i = 0; i < 4; i++)
+        add(i, 1, 10, 1, 0);
+    assert_int_equal(take(100), 10);
+    a = batch;
+    assert_int_equal(take(100), 10);
+    b = batch;
+    assert_int_equal(take(100), 0);
+    drop(a.first);
+    planner_done(&p, a.partition);
+    assert_int_equal(take(100), 10);
+    done();
+    drop(b.first);
+    planner_done(&p, b.partition);
+}
+
+static void partitions_take_turns_however_much_one_of_them_has(void **state)
+{
+    unsigned turns[4] = {0};
+
+    (void)state;
+    add(3, 1, 500, 1, 0);
+    add(0, 1, 40, 1, 0);
+    add(1, 1, 40, 1, 0);
+    for (unsigned i = 0; i < 12; i++) {
+        assert_int_equal(take(100), 10);
+        turns[batch.partition]++;
+        done();
+    }
+    assert_int_equal(turns[0], 4);
+    assert_int_equal(turns[1], 4);
+    assert_int_equal(turns[3], 4);
+}
+
+static void a_batch_is_bounded_in_bytes_but_never_empty(void **state)
+{
+    struct entry *large = list(1, 3, 1);
+
+    (void)state;
+    large->len = 5000;
+    planner_add(&p, 0, large, 3, 0);
+    assert_int_equal(take(100), 1);
+    done();
+    assert_int_equal(take(100), 2);
+    done();
+}
+
+static void what_did_not_fit_comes_first_next_time(void **state)
+{
+    struct entry *rest;
+
+    (void)state;
+    add(0, 1, 12, 1, 0);
+    assert_int_equal(take(100), 10);
+    rest = batch.first->next->next;
+    batch.first->next->next = NULL;
+    planner_put_back(&p, 0, rest, 100);
+    done();
+    assert_int_equal(p.waiting, 10);
+    assert_int_equal(take(100), 10);
+    assert_int_equal(batch.first->id.ms, 3);
+    done();
+    assert_int_equal(p.waiting, 0);
+}
+
+static void a_lost_partition_forgets_its_entries_and_waits_for_its_batch(void **state)
+{
+    (void)state;
+    add(0, 1, 12, 1, 0);
+    assert_int_equal(take(100), 10);
+    drop(planner_lose(&p, 0));
+    assert_int_equal(p.waiting, 0);
+    add(0, 1, 5, 2, 200);
+    assert_false(planner_next(&p, 300, &(struct planner_batch){0},
+                              &wake)); /* the old batch may still commit */
+    done();
+    assert_int_equal(take(300), 5);
+    done();
+}
+
+static void an_entry_seen_in_two_crashes_runs_alone(void **state)
+{
+    struct planner_batch other;
+
+    (void)state;
+    add(1, 1, 4, 1, 0);
+    assert_int_equal(take(100), 4);
+    other = batch;
+    add(0, 1, 3, DELIVERIES_ALONE, 0);
+    assert_int_equal(take(100), 0); /* not beside another batch */
+    drop(other.first);
+    planner_done(&p, 1);
+    add(1, 10, 4, 1, 0);
+    assert_int_equal(take(200), 1);
+    assert_int_equal(batch.partition, 0);
+    assert_false(batch.hopeless);
+    other = batch;
+    assert_int_equal(take(200), 0); /* and nothing beside it */
+    batch = other;
+    done();
+    assert_int_equal(take(200), 4);
+    done();
+}
+
+static void only_the_very_first_entry_is_given_up(void **state)
+{
+    (void)state;
+    add(0, 1, 3, DELIVERIES_HOPELESS, 0);
+    assert_int_equal(take(100), 1);
+    assert_true(batch.hopeless);
+    done();
+    assert_int_equal(take(100), 1); /* the crash explains its deliveries, it did not cause it */
+    assert_false(batch.hopeless);
+    done();
+    assert_int_equal(take(100), 1);
+    assert_false(batch.hopeless);
+    done();
+}
+
+static void entries_that_no_batch_can_have_reached_are_not_suspected(void **state)
+{
+    (void)state;
+    add(0, 1, 25, DELIVERIES_ALONE, 0);
+    for (unsigned i = 0; i < limits.batch_max; i++) {
+        assert_int_equal(take(100), 1);
+        done();
+    }
+    assert_int_equal(take(100), 10);
+    done();
+    assert_int_equal(take(100), 5);
+    done();
+}
+
+static void deliveries_that_this_process_survived_do_not_count(void **state)
+{
+    (void)state;
+    for (uint32_t deliveries = 1; deliveries < 20; deliveries++) { /* a link that comes and goes */
+        add(0, 1, 5, deliveries, 0);
+        drop(planner_lose(&p, 0));
+    }
+    add(0, 1, 5, 20, 0);
+    assert_int_equal(take(100), 5);
+    assert_false(batch.hopeless);
+    done();
+    add(0, 50, 2, DELIVERIES_ALONE, 0); /* these never passed through our hands */
+    assert_int_equal(take(200), 1);
+    done();
+}
+
+static void at_the_end_nothing_lingers(void **state)
+{
+    struct planner_batch first;
+
+    (void)state;
+    add(0, 1, 1, 1, 1000);
+    assert_int_equal(take(1000), 1);
+    first = batch;
+    add(1, 1, 1, 1, 1000);
+    p.hurry = true;
+    assert_int_equal(take(1000), 1);
+    done();
+    drop(first.first);
+    planner_done(&p, 0);
+}
+
+#define T(name) cmocka_unit_test_setup_teardown(name, begin, end)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        T(alone_on_an_idle_system_an_entry_goes_at_once),
+        T(while_others_are_written_a_batch_may_grow_for_a_moment),
+        T(a_full_batch_does_not_linger),
+        T(a_partition_has_one_batch_under_way),
+        T(no_more_batches_than_connections),
+        T(partitions_take_turns_however_much_one_of_them_has),
+        T(a_batch_is_bounded_in_bytes_but_never_empty),
+        T(what_did_not_fit_comes_first_next_time),
+        T(a_lost_partition_forgets_its_entries_and_waits_for_its_batch),
+        T(an_entry_seen_in_two_crashes_runs_alone),
+        T(only_the_very_first_entry_is_given_up),
+        T(entries_that_no_batch_can_have_reached_are_not_suspected),
+        T(deliveries_that_this_process_survived_do_not_count),
+        T(at_the_end_nothing_lingers),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
