@@ -89,11 +89,15 @@ rb_wait() {
 # A process that has ended but that nobody has waited for yet is gone too.
 rb_gone() { [ ! -d "/proc/$1" ] || grep -q '^State:.Z' "/proc/$1/status" 2>/dev/null; }
 
-# rb_stop_pid PID SIGNAL SECONDS: asks, waits, and in the end kills.
+# rb_stop_pid PID SIGNAL SECONDS: asks, waits, and in the end kills. A negative pid is a process group and its leader.
+# Never fails: it runs in traps, where nothing may keep the rest of the cleaning from being done.
 rb_stop_pid() {
-    kill "-$2" "$1" 2>/dev/null || return 0
-    rb_wait "$3" rb_gone "$1" || kill -KILL "$1" 2>/dev/null
-    wait "$1" 2>/dev/null || return 0
+    local leader=${1#-}
+    kill "-$2" -- "$1" 2>/dev/null || return 0
+    if ! rb_wait "$3" rb_gone "$leader" || [ "$leader" != "$1" ]; then
+        kill -KILL -- "$1" 2>/dev/null || return 0
+    fi
+    wait "$leader" 2>/dev/null || return 0
 }
 
 # rb_random BYTES: that many random bytes in base64.

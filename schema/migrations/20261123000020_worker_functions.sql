@@ -3,6 +3,8 @@
 
 ALTER TABLE commerce_products ADD COLUMN variants_version bytea;    -- of the version that supplied the variants
 ALTER TABLE commerce_tombstones ADD COLUMN row_id uuid;             -- of the row that was deleted, for subscribers
+ALTER TABLE commerce_tombstones ADD COLUMN unfinished boolean NOT NULL DEFAULT false;     -- redact() has more to erase
+CREATE INDEX commerce_tombstones_unfinished ON commerce_tombstones (integration_id) WHERE unfinished;
 ALTER TABLE dead_letters ADD COLUMN redacted boolean NOT NULL DEFAULT false;    -- the payload was erased for ever
 ALTER TABLE contacts ADD COLUMN from_customers jsonb;   -- what the customers with this phone say; NULL: none has it
 
@@ -203,6 +205,7 @@ BEGIN
         FROM public.commerce_customers c
         WHERE c.organization_id = k.organization_id AND c.phone = k.phone) v
     WHERE v.n > 0
+      AND EXISTS (SELECT FROM public.organizations o WHERE o.id = k.organization_id)    -- else it is just being removed
     ORDER BY k.organization_id, k.phone
     ON CONFLICT (organization_id, phone) DO UPDATE SET
         first_name = CASE WHEN t.first_name IS NULL OR t.first_name = t.from_customers ->> 'first_name'
@@ -452,18 +455,21 @@ CREATE FUNCTION payload_mentions(_payload bytea, _ids text[], _emails text[], _p
 RETURNS boolean LANGUAGE plpgsql IMMUTABLE AS $$
 DECLARE
     body   CONSTANT text := lower(encode(_payload, 'escape'));
-    digits CONSTANT text := regexp_replace(body, '[^0-9]', '', 'g');
+    digits text;
     word   text;
 BEGIN
-    IF EXISTS (SELECT FROM regexp_matches(body, '\m[0-9a-z_]+\M', 'g') m WHERE m[1] = ANY (_ids)) THEN
-        RETURN true;
-    END IF;
+    FOREACH word IN ARRAY _ids LOOP
+        IF position(word IN body) > 0 AND EXISTS (SELECT FROM regexp_matches(body, '\m[0-9a-z_]+\M', 'g') m WHERE m[1] = word) THEN
+            RETURN true;
+        END IF;
+    END LOOP;
     FOREACH word IN ARRAY _emails LOOP
         IF position(lower(word) IN body) > 0 THEN
             RETURN true;
         END IF;
     END LOOP;
     FOREACH word IN ARRAY _phones LOOP
+        digits := coalesce(digits, regexp_replace(body, '[^0-9]', '', 'g'));
         word := right(regexp_replace(word, '[^0-9]', '', 'g'), 10);
         IF length(word) >= 7 AND position(word IN digits) > 0 THEN
             RETURN true;
@@ -500,43 +506,52 @@ END $$;
 
 -- Erases one customer ('customer': by id, e-mail or phone, whatever is given, and the listed orders) or all customers ('shop') of
 -- a store from everything that is stored, as far as it was there at _at, and leaves tombstones for what comes late.
--- Members see the changes through live_outbox.
+-- A store's rows are erased in portions: the first at once, the others by prune.sql while its tombstone is `unfinished`.
+-- Members see the changes through live_outbox. Returns whether it is finished.
 CREATE FUNCTION redact(_integration uuid, _kind text, _customer text, _email text, _organization uuid, _phone text,
                        _order_ids jsonb, _at timestamptz)
-RETURNS integer LANGUAGE plpgsql AS $$
+RETURNS boolean LANGUAGE plpgsql AS $$
 DECLARE
     writer     CONSTANT text := current_setting('ringback.writer', true);
     shop       CONSTANT boolean := _kind = 'shop';
+    portion    CONSTANT integer := CASE WHEN shop THEN 5000 END;     -- rows of each table; NULL: all
     listed     CONSTANT text[] := ARRAY(SELECT jsonb_array_elements_text(
                                      CASE jsonb_typeof(_order_ids) WHEN 'array' THEN _order_ids ELSE '[]' END));
     customers  text[] := array_remove(ARRAY[_customer], NULL);
     emails     text[] := array_remove(ARRAY[lower(_email)], NULL);
     phones     text[] := array_remove(ARRAY[_phone], NULL);
     found      record;
+    n          bigint;
+    most       bigint := 0;     -- rows of the table that had most
     order_rows uuid[];
     call_rows  uuid[];
 BEGIN
     PERFORM set_config('ringback.writer', 'redaction', true);   -- see contacts_follow()
     -- The person: what the request says and what the customer's row knows beyond it.
-    SELECT array_agg(c.id) AS ids, array_agg(c.external_customer_id) AS customers, array_agg(lower(c.email)) AS emails,
-           array_agg(c.phone) AS phones
+    SELECT array_agg(s.id) AS ids, array_agg(s.external_customer_id) AS customers, array_agg(lower(s.email)) AS emails,
+           array_agg(s.phone) AS phones, count(*) AS n
     INTO found
-    FROM commerce_customers c
-    WHERE c.integration_id = _integration
-      AND (CASE WHEN shop THEN coalesce(c.source_updated_at <= _at, true)
-                ELSE c.external_customer_id = _customer
-                     OR (coalesce(c.source_created_at <= _at, true)
-                         AND (lower(c.email) = lower(_email)
-                              OR (_customer IS NULL AND _email IS NULL AND c.phone = _phone))) END);
-    customers := array_remove(customers || found.customers, NULL);
-    emails := array_remove(emails || found.emails, NULL);
+    FROM (SELECT c.* FROM commerce_customers c
+          WHERE c.integration_id = _integration
+            AND (CASE WHEN shop THEN coalesce(c.source_updated_at <= _at, true)
+                                     AND num_nonnulls(c.first_name, c.last_name, c.email, c.phone, c.default_address) > 0
+                      ELSE c.external_customer_id = _customer
+                           OR (coalesce(c.source_created_at <= _at, true)
+                               AND (lower(c.email) = lower(_email)
+                                    OR (_customer IS NULL AND _email IS NULL AND c.phone = _phone))) END)
+          LIMIT portion) s;
+    most := greatest(most, found.n);
     phones := array_remove(phones || found.phones, NULL);
+    IF NOT shop THEN
+        customers := array_remove(customers || found.customers, NULL);
+        emails := array_remove(emails || found.emails, NULL);
+    END IF;
 
     INSERT INTO commerce_tombstones AS t (integration_id, kind, external_id, organization_id, at)
     SELECT DISTINCT _integration, d.kind, d.external_id, _organization, _at
     FROM (SELECT 'redacted_shop' AS kind, '' AS external_id WHERE shop
           UNION ALL SELECT 'redacted_order', unnest(listed)
-          UNION ALL SELECT 'redacted_customer', unnest(customers) WHERE NOT shop
+          UNION ALL SELECT 'redacted_customer', unnest(customers)
           UNION ALL SELECT 'redacted_email', personal_hash(_email) WHERE _email IS NOT NULL
           UNION ALL SELECT 'redacted_phone', personal_hash(_phone) WHERE _phone IS NOT NULL) d
     ORDER BY 1, 2, 3
@@ -549,48 +564,60 @@ BEGIN
       AND num_nonnulls(c.first_name, c.last_name, c.email, c.phone, c.default_address) > 0;
 
     -- BEFORE triggers clear the personal columns of redacted rows, now and for ever.
-    SELECT array_agg(o.id) AS ids, array_agg(o.customer_phone) AS phones INTO found
-    FROM commerce_orders o
-    WHERE o.integration_id = _integration
-      AND (o.external_order_id = ANY (listed)
-           OR CASE WHEN shop THEN coalesce(o.source_updated_at <= _at, true)
-                   ELSE coalesce(o.order_created_at <= _at, true)
-                        AND (o.external_customer_id = ANY (customers) OR lower(o.customer_email) = ANY (emails)
-                             OR (o.external_customer_id IS NULL AND o.customer_phone = ANY (phones))) END);
-    order_rows := coalesce(found.ids, '{}');
-    UPDATE commerce_orders o SET redacted = true, source_held = impersonal(o.source_held)
-    WHERE o.id = ANY (order_rows) AND NOT o.redacted;
+    SELECT coalesce(array_agg(s.id), '{}') AS ids, array_agg(s.customer_phone) AS phones, count(*) AS n INTO found
+    FROM (SELECT o.id, o.customer_phone FROM commerce_orders o
+          WHERE o.integration_id = _integration AND NOT o.redacted
+            AND (o.external_order_id = ANY (listed)
+                 OR CASE WHEN shop THEN coalesce(o.source_updated_at <= _at, true)
+                         ELSE coalesce(o.order_created_at <= _at, true)
+                              AND (o.external_customer_id = ANY (customers) OR lower(o.customer_email) = ANY (emails)
+                                   OR (o.external_customer_id IS NULL AND o.customer_phone = ANY (phones))) END)
+          LIMIT portion) s;
+    most := greatest(most, found.n);
+    order_rows := found.ids;
+    UPDATE commerce_orders o SET redacted = true, source_held = impersonal(o.source_held) WHERE o.id = ANY (order_rows);
 
-    UPDATE commerce_checkouts c SET redacted = true, source_held = impersonal(c.source_held)
-    WHERE c.integration_id = _integration AND NOT c.redacted
-      AND CASE WHEN shop THEN coalesce(c.source_updated_at <= _at, true)
-               ELSE coalesce(c.source_created_at <= _at, true)
-                    AND (c.external_customer_id = ANY (customers) OR lower(c.customer_email) = ANY (emails)
-                         OR (c.external_customer_id IS NULL AND c.customer_phone = ANY (phones))) END;
+    UPDATE commerce_checkouts t SET redacted = true, source_held = impersonal(t.source_held)
+    FROM (SELECT c.integration_id, c.token FROM commerce_checkouts c
+          WHERE c.integration_id = _integration AND NOT c.redacted
+            AND CASE WHEN shop THEN coalesce(c.source_updated_at <= _at, true)
+                     ELSE coalesce(c.source_created_at <= _at, true)
+                          AND (c.external_customer_id = ANY (customers) OR lower(c.customer_email) = ANY (emails)
+                               OR (c.external_customer_id IS NULL AND c.customer_phone = ANY (phones))) END
+          LIMIT portion) c
+    WHERE t.integration_id = c.integration_id AND t.token = c.token;
+    GET DIAGNOSTICS n = ROW_COUNT;
+    most := greatest(most, n);
     UPDATE commerce_abandoned_carts t SET redacted = true
-    WHERE t.integration_id = _integration AND NOT t.redacted
-      AND (EXISTS (SELECT FROM commerce_checkouts c
-                   WHERE c.integration_id = t.integration_id AND c.token = t.checkout_token AND c.redacted)
-           OR (t.abandoned_at <= _at
-               AND (shop OR t.external_customer_id = ANY (customers) OR lower(t.customer_email) = ANY (emails)
-                    OR (t.external_customer_id IS NULL AND t.customer_phone = ANY (phones)))));
+    WHERE t.id = ANY (ARRAY(
+        SELECT a.id FROM commerce_abandoned_carts a
+        WHERE a.integration_id = _integration AND NOT a.redacted
+          AND (coalesce((SELECT c.redacted FROM commerce_checkouts c
+                         WHERE c.integration_id = a.integration_id AND c.token = a.checkout_token), false)
+               OR (a.abandoned_at <= _at
+                   AND (shop OR a.external_customer_id = ANY (customers) OR lower(a.customer_email) = ANY (emails)
+                        OR (a.external_customer_id IS NULL AND a.customer_phone = ANY (phones)))))
+        LIMIT portion));
+    GET DIAGNOSTICS n = ROW_COUNT;
+    most := greatest(most, n);
 
     -- Contacts and calls of these phones, but for phones that another customer of the organization has.
     phones := ARRAY(SELECT DISTINCT p FROM unnest(phones || found.phones) p
                     WHERE p IS NOT NULL
-                      AND NOT EXISTS (SELECT FROM commerce_customers c WHERE c.organization_id = _organization AND c.phone = p));
-    SELECT array_agg(k.id) AS ids INTO found
+                      AND (SELECT c.id FROM commerce_customers c
+                           WHERE c.organization_id = _organization AND c.phone = p LIMIT 1) IS NULL);
+    SELECT coalesce(array_agg(k.id), '{}') AS ids INTO found
     FROM contacts k
     WHERE k.organization_id = _organization
-      AND (k.phone = ANY (phones)
+      AND (k.phone IN (SELECT unnest(phones))
            OR (lower(k.email) = ANY (emails)
-               AND NOT EXISTS (SELECT FROM commerce_customers c
-                               WHERE c.organization_id = _organization AND c.phone = k.phone)));
+               AND (SELECT c.id FROM commerce_customers c
+                    WHERE c.organization_id = _organization AND c.phone = k.phone LIMIT 1) IS NULL));
     SELECT coalesce(array_agg(c.id), '{}') INTO call_rows
     FROM calls c
     WHERE c.organization_id = _organization AND coalesce(c.started_at, c.created_at) <= _at
-      AND (c.contact_id = ANY (found.ids) OR c.order_id = ANY (order_rows)
-           OR c.to_number = ANY (phones) OR c.from_number = ANY (phones));
+      AND (c.contact_id IN (SELECT unnest(found.ids)) OR c.order_id IN (SELECT unnest(order_rows))
+           OR c.to_number IN (SELECT unnest(phones)) OR c.from_number IN (SELECT unnest(phones)));
     UPDATE calls c
     SET from_number = NULL, to_number = NULL, summary = NULL, error_message = NULL, contact_id = NULL,
         metadata = (SELECT coalesce(jsonb_object_agg(m.key, m.value), '{}')
@@ -612,6 +639,21 @@ BEGIN
                THEN shop OR payload_mentions(d.payload, customers || listed, emails, array_remove(phones || _phone, NULL))
                ELSE NOT shop AND d.organization_id = _organization
                     AND payload_mentions(d.payload, '{}', emails, array_remove(phones || _phone, NULL)) END;
+
+    UPDATE commerce_tombstones d SET unfinished = most >= portion
+    WHERE shop AND d.integration_id = _integration AND d.kind = 'redacted_shop' AND d.external_id = ''
+      AND d.unfinished <> (most >= portion);
     PERFORM set_config('ringback.writer', coalesce(writer, ''), true);
-    RETURN cardinality(order_rows);
+    RETURN coalesce(most < portion, true);
 END $$;
+
+-- None of this is for clients: they would run it with their own rights, but there is no reason to let them try.
+REVOKE ALL ON FUNCTION contacts_follow(uuid[], text[]), commerce_customers_inserted(), commerce_customers_updated(),
+    commerce_customers_deleted(), settle_checkouts(uuid[], text[], timestamptz, interval, interval),
+    redacting_integrations(uuid[]), is_redacted(uuid, text, text, text, timestamptz, timestamptz),
+    dead_letter_redacted(text, bytea, timestamptz), redact(uuid, text, text, text, uuid, text, jsonb, timestamptz)
+    FROM PUBLIC, anon, authenticated;
+GRANT EXECUTE ON FUNCTION contacts_follow(uuid[], text[]), settle_checkouts(uuid[], text[], timestamptz, interval, interval),
+    redacting_integrations(uuid[]), is_redacted(uuid, text, text, text, timestamptz, timestamptz),
+    dead_letter_redacted(text, bytea, timestamptz), redact(uuid, text, text, text, uuid, text, jsonb, timestamptz)
+    TO service_role;

@@ -1,6 +1,6 @@
 -- Throws away what nobody will ask for again, a bounded number of rows of each kind per run.
 -- $1 now timestamptz, $2 CART_EXPIRE_AFTER interval, $3 limit int. Answers one row: how many of each, and whether any kind
--- reached the limit (run it again).
+-- reached the limit (run it again). Erasing a store that was too big to be erased at once goes on here, too.
 -- A checkout whose state time cannot change any more goes 90 days after its cart would have expired; the cart stays.
 WITH old_updates AS (
     DELETE FROM live_outbox WHERE id IN (
@@ -27,8 +27,12 @@ WITH old_updates AS (
     DELETE FROM commerce_checkout_activity a USING old_checkouts c
     WHERE a.integration_id = c.integration_id AND a.token = c.token
     RETURNING 1
+), erased AS MATERIALIZED (
+    SELECT redact(d.integration_id, 'shop', NULL, NULL, d.organization_id, NULL, '[]', d.at) AS finished
+    FROM (SELECT t.* FROM commerce_tombstones t WHERE t.unfinished LIMIT 1 FOR UPDATE SKIP LOCKED) d
 ), counted AS (
     SELECT (SELECT count(*) FROM old_updates) AS updates, (SELECT count(*) FROM resolved_letters) AS letters,
            (SELECT count(*) FROM old_checkouts) AS checkouts, (SELECT count(*) FROM old_activity) AS activity
 )
-SELECT c.*, greatest(c.updates, c.letters, c.checkouts) >= $3 AS more FROM counted c
+SELECT c.*, greatest(c.updates, c.letters, c.checkouts) >= $3 OR EXISTS (SELECT FROM erased e WHERE NOT e.finished) AS more
+FROM counted c

@@ -28,7 +28,7 @@ const special = {
 /** [id, payment, financial, fulfilment, trigger, amount, currency, phone, items, name] */
 const orders = {
   'Shopify-6': ['450789469', 'prepaid', 'partially_refunded', 'unfulfilled', 'not_applicable', 199.65, 'USD', '+557734881234', 3, 'Bob Norman'],
-  'Shopify-8': ['1073459969', 'prepaid', 'paid', 'unfulfilled', 'not_applicable', 199, 'USD', null, 1, null],
+  'Shopify-8': ['1073459969', 'unknown', 'paid', 'unfulfilled', 'not_applicable', 199, 'USD', null, 1, null],
   'bold-commerce-1': ['123456', 'unknown', 'voided', 'unfulfilled', 'not_applicable', 9.5, 'USD', null, 2, 'John Smith'],
   'cod-1': ['3805979312288', 'cod', 'pending', 'fulfilled', 'not_applicable', 352.82, 'INR', '+919800000001', 1, 'masked person'],
   'cod-2': ['198215794731', 'cod', 'pending', 'unfulfilled', 'missing_phone', 48, 'EUR', null, 1, 'masked it'],

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import net from 'node:net';
 import { after, before, describe, test } from 'node:test';
-import { exec, redis, ringback, start, until } from './lib/harness.mjs';
+import { exec, ringback, start, until } from './lib/harness.mjs';
 import { WebSocket, versions } from './lib/clients.mjs';
 
 const ANON = 'sb_publishable_for_tests';
@@ -12,20 +12,35 @@ const ALICE = 'a11ce000-0000-4000-8000-000000000001', BOB = 'b0b00000-0000-4000-
   CAROL = 'ca501000-0000-4000-8000-000000000003';
 
 let server, serial = 0;
-const clients = [];
+const clients = [], sockets = [];
 const token = (sub, expires = '1h', ...more) => ringback('token', '--sub', sub, '--expires', expires, ...more).trim();
 const sleep = (ms) => new Promise((r) => setTimeout(r, ms));
 const servers = (...args) => execFileSync(process.env.RINGBACK_SERVERS, args, { stdio: ['ignore', 'inherit', 'inherit'] });
 
-/** Appends a change to a live stream, as a worker does after its COMMIT. */
+let wire = null;
+/** Appends a change to a live stream, as a worker does after its COMMIT. Does not wait: the clients here share this process. */
 function publish(organization, table, type, record, partition = serial % 8) {
-  redis('XADD', `ringback:{${partition}}:live`, '*', 'o', organization, 't', table, 'e', type, 'd', JSON.stringify(record),
-    'c', String(Date.now() * 1000));
+  const command = ['XADD', `ringback:{${partition}}:live`, '*', 'o', organization, 't', table, 'e', type, 'd', JSON.stringify(record),
+    'c', String(Date.now() * 1000)];
+  if (wire === null || wire.destroyed) {
+    wire = net.connect(new URL(process.env.RINGBACK_TEST_REDIS_URL).pathname);
+    wire.on('error', (error) => { throw error; });
+    wire.on('data', (reply) => { if (reply.includes('-')  && /^-/m.test(reply)) throw new Error(String(reply)); });
+    wire.unref();
+  }
+  wire.write(`*${command.length}\r\n${command.map((part) => `$${Buffer.byteLength(part)}\r\n${part}\r\n`).join('')}`);
 }
 
-function client({ createClient }, options = {}) {
+/** A client as the front end makes it: the user's token is in its stored session, which is read late (`delay` ms) or is
+ * not there yet (no `jwt`). made.session.jwt may be changed: like a sign-in or refresh that the client finds when it looks. */
+function client({ createClient, realtime }, jwt = null, delay = 0) {
+  const session = { jwt };
+  const stored = () => session.jwt && JSON.stringify({ access_token: session.jwt, refresh_token: 'r', token_type: 'bearer',
+    expires_in: 3600, expires_at: Math.floor(Date.now() / 1000) + 3600, user: { id: 'u', aud: 'authenticated' } });
+  const storage = { getItem: async (key) => { await sleep(delay); return key === 'session' ? stored() : null; }, setItem() {}, removeItem() {} };
   const made = createClient(`http://${server.address}`, ANON,
-    { auth: { persistSession: false, autoRefreshToken: false }, ...options, realtime: { transport: WebSocket, ...options.realtime } });
+    { auth: { storage, storageKey: 'session', persistSession: true, autoRefreshToken: false, detectSessionInUrl: false }, realtime });
+  made.session = session;
   clients.push(made);
   return made;
 }
@@ -44,10 +59,14 @@ function subscribe(supabase, { table = 'commerce_orders', event = '*', filter, n
   return seen;
 }
 
+/** As auth-js does after a sign-in or a refresh. */
+async function refresh(supabase, jwt) {
+  supabase.session.jwt = jwt;
+  await supabase.realtime.setAuth(jwt);
+}
+
 async function signedIn(version, sub, what) {
-  const supabase = client(version);
-  await supabase.realtime.setAuth(token(sub));
-  const seen = subscribe(supabase, what);
+  const seen = subscribe(client(version, token(sub)), what);
   await seen.live();
   await seen.subscribed();
   return seen;
@@ -62,6 +81,8 @@ before(async () => {
 });
 
 after(async () => {
+  wire?.destroy();
+  for (const ws of sockets) ws.terminate();
   await Promise.all(clients.map((c) => c.realtime.disconnect()));
   if (server) assert.equal(await server.stop(), 0, 'SIGTERM ends it in order');
 });
@@ -103,19 +124,15 @@ for (const version of versions) {
     });
 
     test('a bad filter joins and is told by system', async () => {
-      const supabase = client(version);
-      await supabase.realtime.setAuth(token(ALICE));
-      const seen = subscribe(supabase, { filter: 'total~5' });
+      const seen = subscribe(client(version, token(ALICE)), { filter: 'total~5' });
       await seen.subscribed();
       await until(() => seen.system.some((s) => s.status === 'error'), 5000, 'a system error');
       assert.equal(seen.states.at(-1), 'SUBSCRIBED');
     });
 
-    for (const delay of [0, 15, 100]) {
-      test(`a token that comes ${delay} ms after subscribe() starts delivery`, async () => {
-        const supabase = client(version), seen = subscribe(supabase);
-        await sleep(delay);
-        await supabase.realtime.setAuth(token(ALICE));
+    for (const delay of [0, 15, 100, 900]) {
+      test(`a session that is read in ${delay} ms starts delivery`, async () => {
+        const seen = subscribe(client(version, token(ALICE), delay));
         await seen.live();
         publish(ORG_A, 'commerce_orders', 'INSERT', { id: `late-${delay}` });
         publish(ORG_B, 'commerce_orders', 'INSERT', { id: 'foreign' });
@@ -130,7 +147,7 @@ for (const version of versions) {
       await seen.subscribed();
       publish(ORG_A, 'commerce_orders', 'INSERT', { id: 'too-early' });
       await until(() => seen.states.includes('CHANNEL_ERROR'), 3000, 'CHANNEL_ERROR');
-      await supabase.realtime.setAuth(token(ALICE));
+      await refresh(supabase, token(ALICE));
       await seen.live();
       await seen.subscribed();
       publish(ORG_A, 'commerce_orders', 'INSERT', { id: 'in-time' });
@@ -138,32 +155,34 @@ for (const version of versions) {
       assert.deepEqual(seen.ids(), ['in-time']);
     });
 
-    test('an expired token is refused with a reason, a fresh one recovers', async () => {
-      const supabase = client(version);
-      // Newer clients refuse to send it themselves; then it is as if there was none.
-      await supabase.realtime.setAuth(token(ALICE, '-5m'));
-      const seen = subscribe(supabase);
-      await until(() => seen.states.includes('CHANNEL_ERROR'), 5000, 'CHANNEL_ERROR');
+    // 2.49 refuses to send such a token itself.
+    test('an expired token is refused with a reason, a fresh one recovers', { skip: version.version.startsWith('2.49.') }, async () => {
+      const supabase = client(version, token(ALICE, '-5m')), seen = subscribe(supabase);
+      await until(() => /InvalidJWTToken: Token has expired \d+ seconds ago/.test(seen.errors.join()), 8000, 'a refusal');
       publish(ORG_A, 'commerce_orders', 'INSERT', { id: 'expired' });
-      await supabase.realtime.setAuth(token(ALICE));
+      await refresh(supabase, token(ALICE));
       await seen.live();
       publish(ORG_A, 'commerce_orders', 'INSERT', { id: 'fresh' });
       await seen.heard('fresh');
       assert.deepEqual(seen.ids(), ['fresh']);
     });
 
-    test('delivery stops when the token ends, and a new one in the grace goes on', async () => {
-      const supabase = client(version);
-      await supabase.realtime.setAuth(token(ALICE, '3s'));
-      const seen = subscribe(supabase);
+    test('delivery stops when the token ends, and what was withheld is told when a new one comes', async () => {
+      const supabase = client(version, token(ALICE, '3s')), seen = subscribe(supabase);
       await seen.live();
       publish(ORG_A, 'commerce_orders', 'INSERT', { id: 'before' });
       await seen.heard('before');
       await sleep(3500);
-      await supabase.realtime.setAuth(token(ALICE));
+      publish(ORG_A, 'commerce_orders', 'INSERT', { id: 'withheld' });
       await sleep(200);
+      assert.deepEqual(seen.ids(), ['before']);
+      const times = seen.states.length;
+      await refresh(supabase, token(ALICE));
+      // Something was withheld, so the channel fails once and the application reads again.
+      await until(() => seen.system.length === 2, 8000, 'delivery again');
+      assert.deepEqual(seen.states.slice(times), ['CHANNEL_ERROR', 'SUBSCRIBED']);
       publish(ORG_A, 'commerce_orders', 'INSERT', { id: 'after' });
-      await seen.heard('after', 8000);
+      await seen.heard('after');
       assert.deepEqual(seen.ids(), ['before', 'after']);
     });
 
@@ -205,10 +224,11 @@ describe('faults', () => {
   });
 
   test('while PostgreSQL is away a join is answered and delivers later', async () => {
-    const supabase = client(versions.at(-1));
     exec(`INSERT INTO organization_members (organization_id, user_id) VALUES ('${ORG_A}', 'da7e0000-0000-4000-8000-000000000004')`);
-    await supabase.realtime.setAuth(token('da7e0000-0000-4000-8000-000000000004'));
+    const jwt = token('da7e0000-0000-4000-8000-000000000004');
     servers('stop', 'postgres');
+    const supabase = client(versions.at(-1), jwt);
+    await supabase.realtime.setAuth(jwt); // so that the first join carries it
     const seen = subscribe(supabase);
     await seen.subscribed();
     assert.deepEqual(seen.system, []);
@@ -216,14 +236,16 @@ describe('faults', () => {
     await seen.live();
     publish(ORG_A, 'commerce_orders', 'INSERT', { id: 'pg' });
     await seen.heard('pg');
-    assert.ok(!seen.states.includes('CHANNEL_ERROR'));
+    assert.deepEqual(seen.states, ['SUBSCRIBED']);
   });
 
   test('lost updates are told: the client joins again', async () => {
     const seen = await signedIn(versions.at(-1), ALICE), other = await signedIn(versions.at(-1), BOB);
+    const [times, others] = [seen.states.length, other.states.length];
     publish(ORG_A, '', 'RESYNC', {});
-    await until(() => seen.states.includes('CHANNEL_ERROR') && seen.states.at(-1) === 'SUBSCRIBED', 8000, `a rejoin, not ${seen.states}`);
-    assert.deepEqual(other.states, ['SUBSCRIBED']);
+    await until(() => seen.states.length === times + 2, 8000, 'a rejoin');
+    assert.deepEqual(seen.states.slice(times), ['CHANNEL_ERROR', 'SUBSCRIBED']);
+    assert.equal(other.states.length, others);
   });
 
   test('a removed member stops receiving', async () => {
@@ -254,6 +276,7 @@ describe('the socket itself', () => {
     `Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n${more}\r\n`;
   const open = (query = 'vsn=2.0.0') => new Promise((resolve, reject) => {
     const ws = new WebSocket(`ws://${server.address}/realtime/v1/websocket?apikey=x&${query}`);
+    sockets.push(ws);
     ws.messages = [];
     ws.on('message', (d) => ws.messages.push(JSON.parse(d)));
     ws.on('close', (code) => { ws.code = code; });

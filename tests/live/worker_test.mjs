@@ -2,6 +2,9 @@
 import { test, before, beforeEach, after } from 'node:test';
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdirSync } from 'node:fs';
+import net from 'node:net';
 import { exec, get, redis, ringback, settled, sql, start, until } from './lib/harness.mjs';
 import { envelope, partitionOf, Redis } from './lib/stream.mjs';
 
@@ -257,6 +260,61 @@ test('killed at any moment: every order once, rollups exact', async () => {
   assert.equal(after_.orders - before_.orders, 3000);
   assert.deepEqual(drift(), []);
   assert.deepEqual(letters(), []);
+});
+
+/** A PostgreSQL address that forwards to the real one; once `sick`, it cuts each connection after budget() bytes of answers. */
+async function cutting(budget) {
+  const host = /host=([^&]+)/.exec(process.env.RINGBACK_TEST_DATABASE_URL)[1];
+  const folder = `${process.env.RINGBACK_TEST_DIR}/cut`;
+  mkdirSync(folder, { recursive: true });
+  const proxy = { cuts: 0, sick: false, url: process.env.RINGBACK_TEST_DATABASE_URL.replace(host, folder) };
+  const open = new Set();
+  const server = net.createServer((client) => {
+    const upstream = net.connect({ path: `${host}/.s.PGSQL.5432` });
+    let left = proxy.sick ? budget() : Infinity;
+    const end = () => { client.destroy(); upstream.destroy(); open.delete(end); };
+    open.add(end);
+    client.on('error', end).on('close', end).pipe(upstream);
+    upstream.on('error', end).on('close', end).on('data', (data) => {
+      if (left <= 0) return;
+      client.write(data.subarray(0, Math.min(left, data.length)));
+      left -= data.length;
+      if (left > 0) return;
+      proxy.cuts++;
+      client.end(); // what the server has done meanwhile, nobody hears
+      setTimeout(end, 20);
+    });
+  });
+  server.listen(`${folder}/.s.PGSQL.5432`);
+  await once(server, 'listening');
+  proxy.fall = () => { proxy.sick = true; for (const end of open) end(); };
+  proxy.close = () => server.close();
+  return proxy;
+}
+
+test('connections cut after any number of bytes, answers to COMMIT included: every order once, every update published', async () => {
+  const list = ids(400);
+  await worker.stop();
+  let n = 0;
+  const proxy = await cutting(() => 500 + (n++ * 379) % 20000); // from the handshake into the batches
+  worker = await start('worker', { ...settings, RINGBACK_DATABASE_URL: proxy.url, RINGBACK_BATCH_MAX: '5' });
+  proxy.fall();
+  for (let i = 0; i < list.length; i += 10) {
+    await send(list.slice(i, i + 10).map((id) => created(id)));
+    await new Promise((r) => setTimeout(r, 100));
+  }
+  assert.ok(proxy.cuts > 10, `${proxy.cuts} cuts`);
+  assert.ok(orders(list) > 0); // it gets somewhere even so
+  proxy.sick = false;
+  await until(() => orders(list) === 400, 30000, 'the orders');
+  await settled();
+  const published = new Set(live().filter((u) => u.t === 'commerce_orders').map((u) => u.d.external_order_id));
+  assert.deepEqual(list.filter((id) => !published.has(String(id))), []);
+  assert.deepEqual(letters(), []);
+  assert.deepEqual(drift(), []);
+  assert.equal(await worker.stop(), 0);
+  proxy.close();
+  worker = await start('worker', settings);
 });
 
 test('an event that was stored without anybody being told is published when it comes again', async () => {

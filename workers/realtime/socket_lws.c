@@ -18,7 +18,9 @@ enum {
     RX_PIECE = 1024, /* libwebsockets keeps a buffer of this size for each socket */
     QUERY_MAX = 2048,
     DESTROY_POLL_MS = 2,
+    CLOSE_S = 3,
     CLOSE_GOING_AWAY = 1001,
+    CLOSE_TOO_BIG = 1009,
 };
 
 /* One websocket; libwebsockets allocates it, zeroed. */
@@ -101,6 +103,18 @@ static uint32_t write_some(struct sockets *s, struct conn *c, struct outbox *o, 
     return n;
 }
 
+/* Sends a close frame behind everything else and gives the peer CLOSE_S to answer it. By our own bytes: Debian's
+ * libwebsockets is a debug build that, with libuv, tests each close by repeating it, which drops the connection
+ * before its own close frame is written. */
+static bool say_goodbye(struct conn *c, unsigned code)
+{
+    unsigned char frame[] = {0x88, 2, (unsigned char)(code >> 8), (unsigned char)code};
+
+    c->closing = true;
+    lws_set_timeout(c->wsi, PENDING_TIMEOUT_CLOSE_ACK, CLOSE_S);
+    return lws_write(c->wsi, frame, sizeof frame, LWS_WRITE_RAW) >= 0;
+}
+
 /* What does not fit into the socket, libwebsockets keeps (one write at most) and calls us WRITEABLE behind it. */
 static bool write_out(struct sockets *s, struct conn *c)
 {
@@ -119,21 +133,21 @@ static bool write_out(struct sockets *s, struct conn *c)
         if (r < 0)
             return false;
     }
-    if (session_close_code(c->session) != 0 && c->close_code == 0) {
-        c->close_code = session_close_code(c->session);
-        lws_callback_on_writable(c->wsi);
-    }
-    return true;
+    return session_close_code(c->session) == 0 || say_goodbye(c, session_close_code(c->session));
+}
+
+static void drop(struct conn *c)
+{
+    c->closing = true;
+    lws_set_timeout(c->wsi, PENDING_TIMEOUT_CLOSE_SEND, LWS_TO_KILL_ASYNC);
 }
 
 void sockets_flush(struct sockets *s, struct session *session)
 {
     struct conn *c = session_conn(session);
 
-    if (c->closing || c->close_code != 0 || write_out(s, c))
-        return;
-    c->closing = true;
-    lws_set_timeout(c->wsi, PENDING_TIMEOUT_CLOSE_SEND, LWS_TO_KILL_ASYNC);
+    if (!c->closing && !write_out(s, c))
+        drop(c);
 }
 
 /* ---- callbacks of libwebsockets ---- */
@@ -240,10 +254,8 @@ static int on_piece(struct sockets *s, struct conn *c, const char *piece, size_t
 
     if (c->session == NULL || c->closing)
         return 0;
-    if (c->in_len + len > SESSION_FRAME_IN_MAX) {
-        lws_close_reason(c->wsi, LWS_CLOSE_STATUS_MESSAGE_TOO_LARGE, NULL, 0);
-        return -1;
-    }
+    if (c->in_len + len > SESSION_FRAME_IN_MAX)
+        return say_goodbye(c, CLOSE_TOO_BIG) ? 0 : -1;
     if (c->in_len > 0 || !last) {
         if (!append(c, piece, len))
             return -1;
@@ -264,11 +276,6 @@ static int on_writeable(struct sockets *s, struct conn *c)
 {
     if (c->session == NULL || c->closing)
         return 0;
-    if (c->close_code != 0) {
-        c->closing = true;
-        lws_close_reason(c->wsi, (enum lws_close_status)c->close_code, NULL, 0);
-        return -1;
-    }
     return write_out(s, c) ? 0 : -1;
 }
 
@@ -401,14 +408,11 @@ void sockets_drain(struct sockets *s, unsigned n)
 {
     s->draining = true;
     for (struct conn *c = s->conns; c != NULL && n > 0; c = c->next) {
-        if (c->asked)
+        if (c->closing)
             continue;
-        c->asked = true;
         n--;
-        if (c->closing || c->close_code != 0)
-            continue;
-        c->close_code = CLOSE_GOING_AWAY;
-        lws_callback_on_writable(c->wsi);
+        if (!say_goodbye(c, CLOSE_GOING_AWAY))
+            drop(c);
     }
 }
 

@@ -35,7 +35,9 @@ export const WebSocket = require('ws');
 const major = (range) => Number(/(\d+)/.exec(range ?? '0')[1]);
 const mine = Number(process.versions.node.split('.')[0]);
 
-/** Every installed supabase-js that this Node runs: [{ version, createClient }]. */
+/** Every installed supabase-js that this Node runs: [{ version, createClient, realtime }]; `realtime` are options that it
+ * needs here: Node before 22 has no WebSocket of its own; 2.49 brings one, and listens to none that it is given. */
 export const versions = Object.keys(dependencies).filter((name) => name.startsWith('supabase-'))
   .filter((name) => major(require(`${name}/package.json`).engines?.node) <= mine)
-  .map((name) => ({ version: require(`${name}/package.json`).version, createClient: require(name).createClient }));
+  .map((name) => ({ version: require(`${name}/package.json`).version, createClient: require(name).createClient,
+    realtime: name === 'supabase-2.49' ? {} : { transport: WebSocket } }));
