@@ -3,6 +3,7 @@
  * for the keys that this file names. */
 #include "handlers.h"
 #include "shopify/buyer.h"
+#include "shopify/cart_keys.h"
 #include "shopify/customer.h"
 #include "shopify/line_items.h"
 #include "shopify/words.h"
@@ -48,14 +49,6 @@ static void put_activity(struct reader *in, struct text token, int64_t at, bool 
     rows_bool(out, COL_checkout_activity_contactable, contactable);
 }
 
-static void put_cart_keys(struct reader *in, struct text token, struct text cart_token)
-{
-    rows_begin(in->out, ROWSET_cart_keys);
-    rows_uuid(in->out, COL_cart_keys_integration_id, in->ev->shop->integration_id);
-    rows_text(in->out, COL_cart_keys_checkout_token, token);
-    rows_text(in->out, COL_cart_keys_cart_token, cart_token);
-}
-
 static void put_items(struct reader *in)
 {
     struct cart_items items = checkout_line_items(in);
@@ -97,7 +90,7 @@ static void put_checkout(struct reader *in, struct text token, const struct buye
     rows_time(out, COL_checkouts_source_triggered_at, version->triggered_us);
     rows_text(out, COL_checkouts_source_version, version->bytes);
     put_activity(in, token, version->updated_us, contact && completed_us == EVENT_NO_TIME);
-    put_cart_keys(in, token, cart_token);
+    cart_keys(in, token, cart_token);
 }
 
 enum verdict checkout_changed(const struct event *ev, struct rows *out)
@@ -138,5 +131,6 @@ enum verdict checkout_deleted(const struct event *ev, struct rows *out)
     rows_uuid(out, COL_deletions_organization_id, ev->shop->organization_id);
     rows_text(out, COL_deletions_cart_token, cart_token);
     rows_time(out, COL_deletions_deleted_at, version_moment(ev));
+    cart_keys(&in, TEXT_NULL, TEXT_NULL);
     return reader_close(&in);
 }

@@ -1,5 +1,6 @@
 #include "shopify/deletion.h"
 
+#include "shopify/cart_keys.h"
 #include "shopify/version.h"
 
 enum verdict deletion(const struct event *ev, struct rows *out, struct text kind)
@@ -13,5 +14,6 @@ enum verdict deletion(const struct event *ev, struct rows *out, struct text kind
     rows_text(out, COL_deletions_external_id, reader_required_id(&in, in.body, "id"));
     rows_uuid(out, COL_deletions_organization_id, ev->shop->organization_id);
     rows_time(out, COL_deletions_deleted_at, version_moment(ev));
+    cart_keys(&in, TEXT_NULL, TEXT_NULL); /* an order that goes may take a recovery with it */
     return reader_close(&in);
 }

@@ -2,6 +2,7 @@
  * order each time, so one handler serves them all. Also orders/delete. */
 #include "handlers.h"
 #include "shopify/buyer.h"
+#include "shopify/cart_keys.h"
 #include "shopify/customer.h"
 #include "shopify/deletion.h"
 #include "shopify/line_items.h"
@@ -81,17 +82,6 @@ static void put_state(struct reader *in)
     rows_time(out, COL_orders_closed_at, reader_time(in, body, "closed_at"));
 }
 
-/* The cart that this order may have recovered. */
-static void put_cart_keys(struct reader *in, struct text checkout_token, struct text cart_token)
-{
-    if (checkout_token.p == NULL && cart_token.p == NULL)
-        return;
-    rows_begin(in->out, ROWSET_cart_keys);
-    rows_uuid(in->out, COL_cart_keys_integration_id, in->ev->shop->integration_id);
-    rows_text(in->out, COL_cart_keys_checkout_token, checkout_token);
-    rows_text(in->out, COL_cart_keys_cart_token, cart_token);
-}
-
 static void put_order(struct reader *in, struct text id, const struct buyer *b, int64_t created_us,
                       const struct version *version)
 {
@@ -116,7 +106,8 @@ static void put_order(struct reader *in, struct text id, const struct buyer *b, 
     rows_time(out, COL_orders_source_updated_at, version->updated_us);
     rows_time(out, COL_orders_source_triggered_at, version->triggered_us);
     rows_text(out, COL_orders_source_version, version->bytes);
-    put_cart_keys(in, checkout_token, cart_token);
+    if (checkout_token.p != NULL || cart_token.p != NULL)
+        cart_keys(in, checkout_token, cart_token); /* it may have recovered a cart */
 }
 
 enum verdict order_changed(const struct event *ev, struct rows *out)

@@ -37,11 +37,21 @@ static struct {
 } t;
 
 /* cmocka cannot jump out of another thread: the first failure is kept and told at the end. */
+__attribute__((format(printf, 3, 4))) static void keep_failure(int line, const char *condition,
+                                                               const char *format, ...)
+{
+    size_t n = (size_t)snprintf(t.failure, sizeof t.failure, "line %d: %.120s:", line, condition);
+    va_list ap;
+
+    va_start(ap, format);
+    vsnprintf(t.failure + n, sizeof t.failure - n, format, ap);
+    va_end(ap);
+}
+
 #define CHECK(condition, ...)                                                                      \
     do {                                                                                           \
         if (!(condition) && t.failure[0] == '\0') {                                                \
-            int n_ = snprintf(t.failure, sizeof t.failure, "line %d: %s:", __LINE__, #condition);  \
-            snprintf(t.failure + n_, sizeof t.failure - (size_t)n_, " " __VA_ARGS__);              \
+            keep_failure(__LINE__, #condition, " " __VA_ARGS__);                                   \
         }                                                                                          \
     } while (0)
 

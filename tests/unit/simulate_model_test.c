@@ -197,6 +197,7 @@ static void carts_age(void **state)
     assert_int_equal(month.carts_expired, end.carts_abandoned);
     assert_int_equal(month.carts_recovered, end.carts_recovered);
     assert_int_equal(month.revenue_recovered, end.revenue_recovered);
+    sim_free(s);
 }
 
 static void deliveries_of_one_action_share_an_event_id_but_no_webhook_id(void **state)

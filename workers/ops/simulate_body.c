@@ -115,7 +115,7 @@ void body_raw(struct body *b, const char *members)
 
 void sim_time_text(char out[SIM_TIME_SIZE], int64_t at_s, int offset_minutes)
 {
-    time_t local = (time_t)(at_s + offset_minutes * 60);
+    time_t local = (time_t)(at_s + (int64_t)offset_minutes * 60);
     struct tm tm;
     size_t n;
 

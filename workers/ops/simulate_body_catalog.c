@@ -133,7 +133,7 @@ void body_shop(struct sim *s, const struct store *t)
     body_text(b, "country_name", t->locale->country);
     body_text(b, "currency", t->locale->currency);
     body_text(b, "iana_timezone", t->locale->zone);
-    body_time(s, store, "created_at", sim_now_s(s) - 86400 * 400);
+    body_time(s, store, "created_at", sim_now_s(s) - INT64_C(400) * 86400);
     body_time(s, store, "updated_at", sim_now_s(s));
     body_raw(b, "\"primary_locale\":\"en\",\"money_format\":\"{{amount}}\",\"weight_unit\":\"kg\","
                 "\"taxes_included\":false,"

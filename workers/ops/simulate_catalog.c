@@ -58,7 +58,7 @@ static void forget_product(struct store *t, uint32_t index)
         t->products[i] = t->products[--t->products_known];
         return;
     }
-    assert(!"a known product is in its store's list");
+    assert(false && "a known product is in its store's list");
 }
 
 void sim_step_product(struct sim *s, uint32_t index, struct sim_event *out)
@@ -88,7 +88,8 @@ void sim_step_product(struct sim *s, uint32_t index, struct sim_event *out)
     }
     body_product(s, p);
     if (p->revision < PRODUCT_REVISIONS_MAX)
-        sim_schedule(s, STEP_PRODUCT, index, sim_scaled(s, rng_between(&s->rng, 3600, 12 * 3600)));
+        sim_schedule(s, STEP_PRODUCT, index,
+                     sim_scaled(s, rng_between(&s->rng, 3600, INT64_C(12) * 3600)));
 }
 
 void sim_add_line(struct sim *s, uint32_t store, struct lines *lines)
@@ -168,7 +169,8 @@ void sim_announce_customer(struct sim *s, uint32_t index, struct sim_event *out)
     out->store = c->store;
     body_customer(s, c);
     if (rng_percent(&s->rng, c->shopper ? 15 : 80))
-        sim_schedule(s, STEP_CUSTOMER, index, sim_scaled(s, rng_between(&s->rng, 600, 4 * 3600)));
+        sim_schedule(s, STEP_CUSTOMER, index,
+                     sim_scaled(s, rng_between(&s->rng, 600, INT64_C(4) * 3600)));
 }
 
 void sim_step_customer(struct sim *s, uint32_t index, struct sim_event *out)
@@ -192,7 +194,8 @@ void sim_step_customer(struct sim *s, uint32_t index, struct sim_event *out)
     out->topic = "customers/update";
     body_customer(s, c);
     if (c->updates < CUSTOMER_UPDATES_MAX)
-        sim_schedule(s, STEP_CUSTOMER, index, sim_scaled(s, rng_between(&s->rng, 3600, 8 * 3600)));
+        sim_schedule(s, STEP_CUSTOMER, index,
+                     sim_scaled(s, rng_between(&s->rng, 3600, INT64_C(8) * 3600)));
 }
 
 void sim_step_shop(struct sim *s, uint32_t index, struct sim_event *out)

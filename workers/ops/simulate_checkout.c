@@ -91,7 +91,8 @@ static void schedule_last(struct sim *s, uint32_t index)
     case CART_RECOVERED:
     case CART_SILENT:
     case CART_DELETED:
-        sim_schedule(s, STEP_CHECKOUT, index, abandon_s + rng_between(&s->rng, 300, 6 * 3600));
+        sim_schedule(s, STEP_CHECKOUT, index,
+                     abandon_s + rng_between(&s->rng, 300, INT64_C(6) * 3600));
         break;
     }
 }
@@ -111,7 +112,7 @@ static void schedule_next(struct sim *s, uint32_t index)
     }
 }
 
-static void open(struct sim *s, uint32_t index, struct sim_event *out)
+static void begin(struct sim *s, uint32_t index, struct sim_event *out)
 {
     struct checkout *c = &s->checkouts.of[index];
 
@@ -178,7 +179,7 @@ static void finish(struct sim *s, uint32_t index, struct sim_event *out)
     case CART_LEFT_NO_CONTACT:
         break;
     }
-    assert(!"nothing was scheduled for a checkout that is left");
+    assert(false && "nothing was scheduled for a checkout that is left");
 }
 
 void sim_step_checkout(struct sim *s, uint32_t index, struct sim_event *out)
@@ -193,7 +194,7 @@ void sim_step_checkout(struct sim *s, uint32_t index, struct sim_event *out)
     }
     switch (c->stage) {
     case STAGE_NEW:
-        open(s, index, out);
+        begin(s, index, out);
         break;
     case STAGE_OPEN:
         edit(s, index, out);

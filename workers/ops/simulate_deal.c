@@ -9,16 +9,16 @@
 #include "base/hmac.h"
 #include "ops/simulate_random.h"
 
+enum { HEADERS_MAX = 2048, WAITING_MAX = DEAL_WINDOW_MAX * (1 + DEAL_COPIES_MAX) };
+
 struct deal {
     struct deal_options options;
     struct hmac_key key;
     struct rng rng;
     bool stopped;
     unsigned n;
-    struct message *waiting[DEAL_WINDOW_MAX * (1 + DEAL_COPIES_MAX)];
+    struct message *waiting[WAITING_MAX];
 };
-
-enum { HEADERS_MAX = 2048 };
 
 void message_drop(struct message *m)
 {
@@ -92,7 +92,7 @@ static struct message *message_new(struct deal *d, const struct sim_event *e)
 
 static void put(struct deal *d, struct message *m)
 {
-    assert(d->n < sizeof d->waiting / sizeof d->waiting[0]);
+    assert(d->n < WAITING_MAX);
     m->refs++;
     d->waiting[d->n++] = m;
 }

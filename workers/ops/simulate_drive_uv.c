@@ -85,8 +85,8 @@ static void again(struct driver *d, struct delivery *del, unsigned retry_after_s
 {
     uint64_t wait_ms = (uint64_t)BACKOFF_MS << (del->attempts < 6 ? del->attempts : 6);
 
-    if (retry_after_s > 0 && wait_ms < retry_after_s * 1000u)
-        wait_ms = retry_after_s * 1000u;
+    if (retry_after_s > 0 && wait_ms < (uint64_t)retry_after_s * 1000)
+        wait_ms = (uint64_t)retry_after_s * 1000;
     if (wait_ms > BACKOFF_MAX_MS)
         wait_ms = BACKOFF_MAX_MS;
     del->attempts++;
@@ -137,7 +137,7 @@ static void on_conn_closed(uv_handle_t *handle)
 
     c->closing = false;
     c->state = CONN_CLOSED;
-    c->reopen_us = now_us() + RECONNECT_MS * 1000;
+    c->reopen_us = now_us() + UINT64_C(1000) * RECONNECT_MS;
 }
 
 /* What was under way goes back into the line. `why` is for a person; NULL: all is well. */
@@ -311,8 +311,8 @@ static void settle(struct driver *d, uint64_t now)
     uint64_t last =
         d->result->board.last_us > d->settle_us ? d->result->board.last_us : d->settle_us;
 
-    if (d->result->board.orders.unseen == 0 || now - last > QUIET_MS * 1000 ||
-        now - d->settle_us > SETTLE_MS * 1000)
+    if (d->result->board.orders.unseen == 0 || now - last > UINT64_C(1000) * QUIET_MS ||
+        now - d->settle_us > UINT64_C(1000) * SETTLE_MS)
         end(d, NULL);
 }
 
@@ -321,7 +321,7 @@ static void show_progress(struct driver *d, uint64_t now)
     double seconds = (double)(now - d->begun_us) / 1e6;
     uint64_t done = d->result->acknowledged;
 
-    if (!d->options->progress || now - d->progress_us < PROGRESS_MS * 1000)
+    if (!d->options->progress || now - d->progress_us < UINT64_C(1000) * PROGRESS_MS)
         return;
     d->progress_us = now;
     fprintf(stderr, "\r  %llu of %llu acknowledged, %.0f/s, p99 %.1f ms, %llu retries   ",
@@ -494,7 +494,7 @@ bool drive(const struct drive_options *options, struct drive_result *result)
             fprintf(stderr, "\r%*s\r", 78, "");
     }
     if (uv_loop_close(&d->loop) != 0)
-        assert(!"every handle was closed");
+        assert(false && "every handle was closed");
     free(d);
     return result->complete && result->error[0] == '\0';
 }

@@ -16,9 +16,9 @@ static inline unsigned histogram_bucket(uint64_t us)
 {
     unsigned shift = 0;
 
-    while ((us >> shift) >= 2 * HISTOGRAM_FINE && shift < 38)
+    while ((us >> shift) >= UINT64_C(2) * HISTOGRAM_FINE && shift < 38)
         shift++;
-    return shift * HISTOGRAM_FINE + (unsigned)((us >> shift) % (2 * HISTOGRAM_FINE));
+    return shift * HISTOGRAM_FINE + (unsigned)((us >> shift) % (UINT64_C(2) * HISTOGRAM_FINE));
 }
 
 static inline void histogram_add(struct histogram *h, uint64_t us)

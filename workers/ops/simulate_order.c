@@ -210,7 +210,8 @@ static void next_move(struct sim *s, uint32_t index)
 
     o->phase = PHASE_BEGIN;
     if (o->move < MOVES_MAX && o->moves[o->move] != MOVE_END)
-        sim_schedule(s, STEP_ORDER, index, sim_scaled(s, rng_between(&s->rng, 300, 5 * 3600)));
+        sim_schedule(s, STEP_ORDER, index,
+                     sim_scaled(s, rng_between(&s->rng, 300, INT64_C(5) * 3600)));
 }
 
 static void create(struct sim *s, uint32_t index, struct sim_event *out)

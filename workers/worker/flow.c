@@ -3,25 +3,17 @@
 #include <assert.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "runtime/db_error.h"
 #include "runtime/log.h"
 #include "worker/array.h"
 #include "worker/flow_internal.h"
+#include "worker/wall_clock.h"
 #include "worker/worker_metrics.h"
 
 static const struct db_statement lookup_shops = {"schema/worker/lookup_shops.sql"};
 
 static void turn(struct flow *f);
-
-int64_t wall_us(void)
-{
-    struct timespec now;
-
-    clock_gettime(CLOCK_REALTIME, &now);
-    return (int64_t)now.tv_sec * 1000000 + now.tv_nsec / 1000;
-}
 
 uint64_t flow_jitter(struct flow *f, uint64_t ms)
 {

@@ -24,9 +24,8 @@ struct flow;
 struct flow_options {
     uv_loop_t *loop;
     const struct config *config;
-    struct db_pool *batches; /* writes */
-    struct db_pool *lookups; /* reads that must not wait behind batches */
-    /* Something committed that may concern the relay or the timers; may be NULL. */
+    struct db_pool *batches;    /* writes */
+    struct db_pool *lookups;    /* reads that must not wait behind batches */
     void (*on_idle)(void *ctx); /* after flow_drain(): nothing is under way any more */
     void *ctx;
 };

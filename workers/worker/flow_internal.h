@@ -101,6 +101,4 @@ void store_begin(struct slot *s);
 /* SLOT_SENDING: encodes the range under way and sends it. */
 void store_send(struct slot *s);
 
-int64_t wall_us(void);
-
 #endif

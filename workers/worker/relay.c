@@ -6,7 +6,7 @@
 
 #include "partition.h"
 #include "runtime/log.h"
-#include "worker/flow_internal.h"
+#include "worker/wall_clock.h"
 #include "worker/worker_metrics.h"
 
 enum { RELAY_MAX = 500, RELAY_DEADLINE_MS = 10000, ID_TEXT = 21, PARTITION_TEXT = 4 };

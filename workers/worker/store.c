@@ -8,6 +8,7 @@
 #include "runtime/db_error.h"
 #include "runtime/log.h"
 #include "worker/flow_internal.h"
+#include "worker/wall_clock.h"
 #include "worker/worker_metrics.h"
 
 enum {

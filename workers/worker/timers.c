@@ -6,14 +6,10 @@
 #include <time.h>
 
 #include "runtime/log.h"
-#include "worker/flow_internal.h"
+#include "worker/wall_clock.h"
 #include "worker/worker_metrics.h"
 
 enum { DUE_MAX = 500, TIMERS_DEADLINE_MS = 60000, PRUNE_EVERY_MS = 5 * 60 * 1000 };
-
-enum { DUE_SETTLED, DUE_CHANGED, DUE_MORE }; /* columns of due_carts.sql */
-
-enum { PRUNED_MORE = 4 }; /* of prune.sql */
 
 static const struct db_statement due_carts = {"schema/timer/due_carts.sql"};
 static const struct db_statement prune = {"schema/timer/prune.sql"};
@@ -54,6 +50,14 @@ static void submit(struct timers *t, const struct db_statement *statement, int n
     db_submit(t->pool, &t->request);
 }
 
+/* A column of the one row that both statements answer with. */
+static const char *answer(const struct db_outcome *o, const char *column)
+{
+    int at = PQfnumber(o->results[0], column);
+
+    return at < 0 || PQntuples(o->results[0]) != 1 ? "" : PQgetvalue(o->results[0], 0, at);
+}
+
 static void on_due(struct db_request *r, const struct db_outcome *o)
 {
     struct timers *t = r->ctx;
@@ -61,9 +65,8 @@ static void on_due(struct db_request *r, const struct db_outcome *o)
 
     finished(t, o);
     if (o->ok && PQntuples(o->results[0]) == 1) {
-        metric_add(worker_metrics.carts_settled,
-                   (double)strtoull(PQgetvalue(o->results[0], 0, DUE_CHANGED), NULL, 10));
-        more = strcmp(PQgetvalue(o->results[0], 0, DUE_MORE), "t") == 0;
+        metric_add(worker_metrics.carts_settled, (double)strtoull(answer(o, "changed"), NULL, 10));
+        more = strcmp(answer(o, "more"), "t") == 0;
     }
     if (more && consumer_lease_held(t->lease) && !t->stopped)
         settle_due(t);
@@ -74,8 +77,7 @@ static void on_pruned(struct db_request *r, const struct db_outcome *o)
     struct timers *t = r->ctx;
 
     finished(t, o);
-    if (o->ok && PQntuples(o->results[0]) == 1 &&
-        strcmp(PQgetvalue(o->results[0], 0, PRUNED_MORE), "t") == 0)
+    if (o->ok && PQntuples(o->results[0]) == 1 && strcmp(answer(o, "more"), "t") == 0)
         t->prune_ms = 0; /* at the next tick, not at once: it is not urgent */
 }
 
