@@ -84,6 +84,8 @@ after(async () => {
   wire?.destroy();
   for (const ws of sockets) ws.terminate();
   await Promise.all(clients.map((c) => c.realtime.disconnect()));
+  // Some versions leave timers behind that would keep this process for minutes; the exit code stays the tests' own.
+  setTimeout(() => process.exit(), 1000);
   if (server) assert.equal(await server.stop(), 0, 'SIGTERM ends it in order');
 });
 
@@ -341,8 +343,10 @@ describe('the socket itself', () => {
     await until(() => slow.messages.length === 2 && good.messages.length === 2, 3000, 'both to be live');
     slow.pause();
     const pad = 'x'.repeat(50000);
-    for (let i = 0; i < 120; i++) publish(ORG_A, 'commerce_orders', 'INSERT', { id: i, pad }, 1);
-    await until(() => good.messages.length === 122, 10000, `all; ${good.messages.length}`);
+    for (let i = 0; i < 120; i++) {
+      publish(ORG_A, 'commerce_orders', 'INSERT', { id: i, pad }, 1);
+      if (i % 5 === 4) await until(() => good.messages.length === i + 3, 5000, `change ${i}`);
+    }
     slow.resume();
     await until(() => slow.messages.at(-1)?.[3] === 'phx_error', 5000, 'phx_error');
     assert.ok(slow.messages.length < 122);

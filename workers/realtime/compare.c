@@ -158,7 +158,7 @@ bool compare_time(struct text text, int64_t *us)
 
 static char lower(char c)
 {
-    return c >= 'A' && c <= 'Z' ? (char)(c - 'A' + 'a') : c;
+    return (char)(c >= 'A' && c <= 'Z' ? c - 'A' + 'a' : c);
 }
 
 static bool equal_folded(struct text a, struct text b)

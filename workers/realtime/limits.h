@@ -5,6 +5,7 @@
 enum {
     /* a process */
     REALTIME_CONNECTIONS_MAX = 20000,
+    REALTIME_DESCRIPTORS = 2 * REALTIME_CONNECTIONS_MAX, /* wanted of the operating system */
     REALTIME_SNDBUF = 64 * 1024, /* else the kernel buffers 1.7 MB for each sleeping client */
     REALTIME_WRITE_MAX =
         64 * 1024,              /* frames for one socket are joined into writes up to this size */

@@ -21,6 +21,7 @@
 
 enum {
     JWKS_SIZE_MAX = 256 * 1024,
+    TURN_BYTES_MAX = 256 * 1024, /* of changes: written at once, so that bursts fill no outbox */
     METER_MS = 1000,
     DRAIN_SLICE_MS = 50,
     DRAIN_SLICES = 40,
@@ -55,6 +56,7 @@ static struct {
     uv_idle_t idle;   /* running: the next poll does not wait */
     uv_timer_t tick, meter, drain;
     bool fed, tail_up;
+    size_t turn_bytes; /* of changes since the last flush */
     unsigned slices, slice;
     unsigned closing; /* parts and handles that are not closed yet */
     void (*done)(void *ctx);
@@ -86,13 +88,22 @@ static void on_tick(uv_timer_t *timer)
     on_input(NULL);
 }
 
-static void pump(void)
+static void flush(void)
 {
     struct session *s;
-    uint64_t next, now;
 
+    rt.turn_bytes = 0;
+    if (rt.sockets == NULL) /* closing */
+        return;
     while ((s = hub_dirty(rt.hub)) != NULL)
         sockets_flush(rt.sockets, s);
+}
+
+static void pump(void)
+{
+    uint64_t next, now;
+
+    flush();
     if (rt.memberships != NULL)
         memberships_pump(rt.memberships);
     next = hub_next(rt.hub);
@@ -127,6 +138,9 @@ static void on_update(void *ctx, unsigned partition, struct entry_id id,
     (void)id;
     hub_change(rt.hub, &change, sockets_now());
     on_input(NULL);
+    rt.turn_bytes += u->record_len;
+    if (rt.turn_bytes > TURN_BYTES_MAX)
+        flush();
 }
 
 static void on_gap(void *ctx, unsigned partition)

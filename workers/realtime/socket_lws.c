@@ -41,6 +41,7 @@ struct sockets {
     struct lws_vhost *vhost;
     struct conn *conns;
     struct sockets_stats stats;
+    unsigned taken; /* connections that libwebsockets holds, those still shaking hands included */
     bool draining;
     uv_timer_t gone;
     void (*on_closed)(void *ctx);
@@ -285,6 +286,12 @@ static int callback(struct lws *wsi, enum lws_callback_reasons reason, void *use
     struct conn *c = user;
 
     switch (reason) {
+    case LWS_CALLBACK_WSI_CREATE:
+        owner(wsi)->taken++;
+        return 0;
+    case LWS_CALLBACK_WSI_DESTROY:
+        owner(wsi)->taken--;
+        return 0;
     case LWS_CALLBACK_HTTP:
         return -1; /* websockets only: no body is ever parsed here */
     case LWS_CALLBACK_FILTER_PROTOCOL_CONNECTION:
@@ -333,10 +340,9 @@ static void raise_descriptor_limit(void)
 {
     struct rlimit r;
 
-    if (getrlimit(RLIMIT_NOFILE, &r) != 0 || r.rlim_cur >= REALTIME_CONNECTIONS_MAX * 2)
+    if (getrlimit(RLIMIT_NOFILE, &r) != 0 || r.rlim_cur >= REALTIME_DESCRIPTORS)
         return;
-    r.rlim_cur =
-        r.rlim_max < REALTIME_CONNECTIONS_MAX * 2 ? r.rlim_max : REALTIME_CONNECTIONS_MAX * 2;
+    r.rlim_cur = r.rlim_max < REALTIME_DESCRIPTORS ? r.rlim_max : REALTIME_DESCRIPTORS;
     (void)setrlimit(RLIMIT_NOFILE, &r);
 }
 
@@ -389,7 +395,7 @@ bool sockets_take(struct sockets *s, int fd)
 
     if (s->draining)
         return false;
-    if (s->stats.open >= REALTIME_CONNECTIONS_MAX) {
+    if (s->taken >= REALTIME_CONNECTIONS_MAX) {
         s->stats.refused++;
         return false;
     }
