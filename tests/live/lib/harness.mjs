@@ -1,6 +1,6 @@
 // What every live test needs: a running ringback, signed webhooks, SQL, waiting. Node's own modules only.
 import { spawn, execFileSync } from 'node:child_process';
-import { createHmac } from 'node:crypto';
+import { createHmac, randomUUID } from 'node:crypto';
 import http from 'node:http';
 import { once } from 'node:events';
 
@@ -105,7 +105,7 @@ export function webhook(address, topic, shop, body, { secret = SECRET, headers =
     'X-Shopify-Topic': topic,
     'X-Shopify-Shop-Domain': shop,
     'X-Shopify-API-Version': '2026-07',
-    'X-Shopify-Webhook-Id': crypto.randomUUID(),
+    'X-Shopify-Webhook-Id': randomUUID(),
     'X-Shopify-Hmac-Sha256': sign(raw, secret),
     'Content-Length': Buffer.byteLength(raw),
     ...headers,
