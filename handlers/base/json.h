@@ -88,6 +88,12 @@ bool json_true(const struct json *v);
  * NULL. */
 struct text json_raw(const struct json *v, struct arena *arena);
 
+/* A member's name as it is written, escapes and all; absent for everything else. */
+static inline struct text json_key(const struct json *v)
+{
+    return v == NULL ? TEXT_NULL : (struct text){v->key, v->key_n};
+}
+
 static inline const struct json *json_member(const struct json *v, const char *key)
 {
     return json_find(v, key, strlen(key)); /* folded for literals */

@@ -19,8 +19,16 @@ SELECT i.store_domain AS store, c.status, count(*) AS carts, count(*) FILTER (WH
        sum(c.total_value) AS value, c.currency
 FROM commerce_abandoned_carts c JOIN commerce_integrations i ON i.id = c.integration_id
 GROUP BY 1, 2, c.currency ORDER BY 1, 2;
+\echo 'Calls'
+SELECT c.provider, c.outcome, count(*) AS calls, sum(c.duration_seconds) AS seconds,
+       sum(t.turns) AS transcript_lines, count(r.call_id) AS recordings,
+       count(*) FILTER (WHERE c.sentiment = 'positive') AS positive, count(*) FILTER (WHERE c.sentiment = 'negative') AS negative
+FROM calls c
+LEFT JOIN LATERAL (SELECT count(*) AS turns FROM call_transcripts t WHERE t.call_id = c.id) t ON true
+LEFT JOIN call_recordings r ON r.call_id = c.id
+GROUP BY c.provider, c.outcome ORDER BY c.provider, c.outcome;
 \echo 'Analytics per day (rollups)'
-SELECT d.day, d.orders, d.cod_orders, d.carts_abandoned, d.carts_recovered,
+SELECT d.day, d.orders, d.cod_orders, d.cod_confirmed, d.rto_prevented, d.carts_abandoned, d.carts_recovered,
        (SELECT string_agg(r.revenue_recovered || ' ' || r.currency, ', ' ORDER BY r.currency)
         FROM analytics_revenue_daily r
         WHERE r.organization_id = d.organization_id AND r.day = d.day AND r.revenue_recovered <> 0) AS revenue_recovered

@@ -637,7 +637,9 @@ BEGIN
     WHERE d.payload IS NOT NULL
       AND CASE WHEN d.key = (SELECT lower(i.store_domain) FROM commerce_integrations i WHERE i.id = _integration)
                THEN shop OR payload_mentions(d.payload, customers || listed, emails, array_remove(phones || _phone, NULL))
-               ELSE NOT shop AND d.organization_id = _organization
+               -- Other sources; a call whose tenant is not known may be anybody's.
+               ELSE NOT shop AND (d.organization_id = _organization
+                                  OR (d.organization_id IS NULL AND d.source <> 'shopify'))
                     AND payload_mentions(d.payload, '{}', emails, array_remove(phones || _phone, NULL)) END;
 
     UPDATE commerce_tombstones d SET unfinished = most >= portion

@@ -1,9 +1,12 @@
-// A simulated day through the real doors: SQL's totals are the simulator's, whatever the order of delivery.
+// A simulated day through the real doors, with calls to the customers: SQL's totals are the simulator's, whatever the order of
+// delivery.
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { after, before, test } from 'node:test';
+import { isDeepStrictEqual } from 'node:util';
 import { RINGBACK, ringback, sql, start, tenant, until } from './lib/harness.mjs';
+import { settings } from './lib/voice.mjs';
 
 const SECRET = 'hush';
 const ONE = ['sim-one.myshopify.com', 'sim-two.myshopify.com'];
@@ -17,7 +20,7 @@ before(async () => {
   one = tenant('Simulated one', ONE[0]);
   ringback('tenant', 'connect-store', '--organization', one, '--domain', ONE[1]);
   two = tenant('Simulated two', TWO[0], { timezone: 'Australia/Sydney' });
-  all = await start('all');
+  all = await start('all', settings);
 });
 
 after(async () => {
@@ -27,7 +30,7 @@ after(async () => {
 /** Runs simulate beside us (the test must go on answering) and returns its totals. */
 async function simulate(...args) {
   const child = spawn(RINGBACK, ['simulate', '--url', `http://${all.address}`, '--secret', SECRET, '--json', ...args],
-    { stdio: ['ignore', 'pipe', 'pipe'] });
+    { stdio: ['ignore', 'pipe', 'pipe'], env: { ...process.env, ...settings } });
   let out = '';
   let errors = '';
   child.stdout.on('data', (d) => { out += d; });
@@ -73,10 +76,43 @@ function same(expected) {
     ? money(found[name]) === money(expected[name]) : found[name] === expected[name]));
 }
 
+/** {answered: 3, busy: 2 ...} of a column of an organization's calls. */
+function callCounts(column, organization, names) {
+  const found = Object.fromEntries(sql(`select ${column}::text as name, count(*) as n from calls
+    where organization_id = '${organization}' and ${column} is not null group by 1`).map((r) => [r.name, r.n]));
+  return Object.fromEntries(names.map((name) => [name, found[name] ?? 0]));
+}
+
+/** What the database has of an organization's calls, in the words of the simulator's totals. */
+function callFacts({ organization_id: id, status, outcome, sentiment }) {
+  const [rollup] = sql(`select coalesce(sum(total_calls), 0)::int as calls, coalesce(sum(duration_seconds), 0)::int as seconds,
+      coalesce(sum(answered), 0)::int as answered, coalesce(sum(voicemail), 0)::int as voicemail,
+      coalesce(sum(negative), 0)::int as negative
+    from analytics_call_daily where organization_id = '${id}'`);
+  const [facts] = sql(`select count(*)::int as calls, count(*) filter (where attempt_number > 1)::int as later_attempts,
+      coalesce(sum(duration_seconds), 0)::int as seconds, count(distinct contact_id)::int as contacts,
+      (select count(*)::int from call_transcripts t where t.organization_id = '${id}') as turns,
+      (select count(*)::int from call_recordings r where r.organization_id = '${id}') as recordings,
+      (select coalesce(sum(cod_confirmed), 0)::int from analytics_outcome_daily d where d.organization_id = '${id}') as cod_confirmed
+    from calls where organization_id = '${id}'`);
+  return { ...facts, rollup, status: callCounts('status', id, Object.keys(status)),
+    outcome: callCounts('outcome', id, Object.keys(outcome)), sentiment: callCounts('sentiment', id, Object.keys(sentiment)) };
+}
+
+function callsExpected({ organization_id: id, callbacks, ...expected }) {
+  const { calls, seconds, outcome: { answered, voicemail }, sentiment: { negative } } = expected;
+  return { ...expected, rollup: { calls, seconds, answered, voicemail, negative } };
+}
+
+const sameCalls = (expected) => isDeepStrictEqual(callFacts(expected), callsExpected(expected));
+
 async function compare(result) {
   assert.equal(result.complete, true);
+  const organizations = result.calls?.organizations ?? [];
   // What is acknowledged may still be on its way; carts are settled by batches or by the timer.
-  await until(() => result.stores.every(same), 60000, 'the same totals').catch(() => {});
+  await until(() => result.stores.every(same) && organizations.every(sameCalls), 60000, 'the same totals').catch(() => {});
+  for (const expected of organizations)
+    assert.deepEqual(callFacts(expected), callsExpected(expected), expected.organization_id);
   for (const expected of result.stores) {
     const found = facts(expected.domain);
     for (const name of FACTS) {
@@ -96,20 +132,23 @@ async function compare(result) {
 const STORES = [...ONE, ...TWO];
 // One fixed day: only then is the same seed the same bytes.
 const DAY = new Date(Date.now() - 2 * 86400000).toISOString().slice(0, 10);
-const PLAY = ['--stores', STORES.join(','), '--seed', '41', '--events', '4000', '--day', DAY];
+const play = () => ['--stores', STORES.join(','), '--seed', '41', '--events', '6000', '--day', DAY, '--calls', '80',
+  '--providers', 'retell,vapi,twilio', '--organization', `${one},${one},${two}`];
 
 test('a shuffled day with every second event delivered again leaves exactly the simulated totals', async () => {
-  const result = await simulate(...PLAY, '--rate', '800', '--shuffle', '600', '--duplicates', '50');
-  assert.ok(result.duplicates > 1500);
+  const result = await simulate(...play(), '--rate', '800', '--shuffle', '600', '--duplicates', '50');
+  assert.ok(result.duplicates > 2000);
+  assert.ok(result.calls.organizations.length === 2 && result.calls.calls > 200 && result.calls.cod_confirmed > 50);
   assert.ok(result.totals.carts_recovered > 20 && result.totals.orders_deleted > 0);
   await compare(result);
 });
 
 test('the same day delivered once more, in another order, touches no row', async () => {
-  const rows = () => ['commerce_orders', 'commerce_order_items', 'commerce_abandoned_carts', 'commerce_customers', 'commerce_products']
-    .map((table) => sql(`select md5(string_agg(t::text, '' order by id)) as rows from ${table} t`)[0].rows);
+  const rows = () => ['commerce_orders', 'commerce_order_items', 'commerce_abandoned_carts', 'commerce_customers', 'commerce_products',
+    'calls', 'call_transcripts', 'call_recordings', 'contacts', 'analytics_call_daily']
+    .map((table) => sql(`select md5(string_agg(t::text, '' order by t::text)) as rows from ${table} t`)[0].rows);
   const first = rows();
-  await compare(await simulate(...PLAY, '--rate', '0', '--shuffle', '3000'));
+  await compare(await simulate(...play(), '--rate', '0', '--shuffle', '3000'));
   assert.deepEqual(rows(), first);
 });
 
@@ -117,8 +156,18 @@ test('every row belongs to the organization of its store', () => {
   for (const table of ['commerce_orders', 'commerce_customers', 'commerce_products', 'commerce_abandoned_carts', 'commerce_checkouts'])
     assert.deepEqual(sql(`select 1 from ${table} t join commerce_integrations i on i.id = t.integration_id
       where t.organization_id <> i.organization_id limit 1`), [], table);
+  assert.deepEqual(sql(`select 1 from calls c join contacts k on k.id = c.contact_id where k.organization_id <> c.organization_id
+    union all select 1 from call_transcripts t join calls c on c.id = t.call_id where t.organization_id <> c.organization_id`), []);
   const byOrganization = sql('select organization_id as id, count(*) as n from commerce_orders group by 1');
   assert.deepEqual(new Set(byOrganization.map((r) => r.id)), new Set([one, two]));
+});
+
+test('transcripts are whole, in order, and hold no prompt and no tool', () => {
+  assert.deepEqual(sql(`select call_id from call_transcripts group by call_id
+    having min(sequence) <> 1 or max(sequence) <> count(*) or bool_or(timestamp is null)`), []);
+  assert.deepEqual(sql(`select content from call_transcripts where speaker = 'system' or content like '%You are a friendly agent%' limit 1`), []);
+  assert.deepEqual(sql(`select 1 from call_transcripts a join call_transcripts b on b.call_id = a.call_id and b.sequence = a.sequence + 1
+    where b.timestamp < a.timestamp limit 1`), []);
 });
 
 test('the rollups of each organization are the sums of its own facts', () => {

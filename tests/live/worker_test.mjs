@@ -11,7 +11,7 @@ import { envelope, partitionOf, Redis } from './lib/stream.mjs';
 const ORGANIZATION = '10000000-0000-4000-8000-000000000001';
 const SHOP = 'worker-test.myshopify.com', PARTITION = partitionOf(SHOP);
 const settings = { RINGBACK_LOG_LEVEL: 'debug' };
-let stream, worker, next = 1;
+let stream, worker, next = 5000001; // of so many digits that no other number of a record is taken for it
 
 const servers = (...args) => execFileSync(process.env.RINGBACK_SERVERS, args, { stdio: 'ignore' });
 const time = (minutes) => new Date(Date.parse('2026-11-20T03:00:00Z') + minutes * 60000).toISOString();
@@ -132,7 +132,7 @@ test('what cannot be stored becomes a dead letter with a reason, its neighbours 
   assert.equal(found.find((l) => l.reason === 'unknown_shop').key, 'nobody.myshopify.com');
   assert.equal(found.find((l) => l.reason === 'corrupt_envelope').payload, 'no envelope');
   assert.ok(found.some((l) => l.payload === '{"id": 1, ')); // to the byte
-  assert.ok(await metric('ringback_worker_events_total{topic="other",verdict="unhandled"}') >= 1);
+  assert.ok(await metric('ringback_worker_events_total{source="shopify",topic="other",verdict="unhandled"}') >= 1);
 });
 
 test('a row that PostgreSQL refuses is found in a full batch; the others are stored', async () => {

@@ -135,6 +135,17 @@ UPDATE commerce_checkouts SET redacted = true;
 UPDATE commerce_checkouts SET redacted = false, customer_name = 'x', customer_email = 'x', customer_phone = '+1', recovery_url = 'x';
 SELECT pg_temp.expect(redacted AND num_nonnulls(customer_name, customer_email, customer_phone, recovery_url) = 0,
                       'a redacted checkout stays so') FROM commerce_checkouts \g /dev/null
+UPDATE calls SET summary = 'x', metadata = '{"name": "x", "payment_type": "cod"}' WHERE id = pg_temp.id('a', 'call');
+UPDATE calls SET redacted = true WHERE id = pg_temp.id('a', 'call');
+UPDATE calls SET redacted = false, from_number = '+1', to_number = '+1', summary = 'x', error_message = 'x', outcome = 'answered',
+    contact_id = pg_temp.id('a', 'contact'), metadata = metadata || '{"name": "x"}' WHERE id = pg_temp.id('a', 'call');
+SELECT pg_temp.expect(redacted AND outcome = 'answered' AND metadata = '{"payment_type": "cod"}'
+    AND num_nonnulls(from_number, to_number, summary, error_message, contact_id) = 0, 'a redacted call stays so')
+FROM calls WHERE id = pg_temp.id('a', 'call') \g /dev/null
+SELECT pg_temp.expect((SELECT bool_and(content = '') FROM call_transcripts WHERE call_id = pg_temp.id('a', 'call'))
+    AND NOT EXISTS (SELECT FROM call_recordings WHERE call_id = pg_temp.id('a', 'call')), 'and what was said is gone') \g /dev/null
+SELECT pg_temp.expect(state = 'erase' AND storage_path = 'a/b.mp3' AND provider_url IS NULL, 'and its file is to be erased')
+FROM call_recording_copies WHERE call_id = pg_temp.id('a', 'call') \g /dev/null
 
 -- Every table that has updated_at keeps it.
 DO $$

@@ -115,7 +115,9 @@ SELECT pg_temp.expect(pg_temp.counted(format('SELECT FROM %I WHERE organization_
                       c.relname || ' is empty')
 FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid AND a.attname = 'organization_id'
 WHERE c.relnamespace = 'public'::regnamespace AND c.relkind = 'r'
-  AND c.relname <> 'live_outbox' \g /dev/null
+  AND c.relname NOT IN ('live_outbox', 'call_recording_copies') \g /dev/null
+SELECT pg_temp.expect(array_agg((state, storage_path, provider_url)::text) = ARRAY['(erase,a/b.mp3,)'], 'its recordings are to be erased')
+FROM call_recording_copies WHERE organization_id = pg_temp.id('a', 'org') \g /dev/null
 SELECT pg_temp.expect(count(*) = 0, 'no drift') FROM rollup_verify() \g /dev/null
 SELECT pg_temp.expect(count(*) = 2, 'tenant b is whole') FROM commerce_abandoned_carts \g /dev/null
 ROLLBACK;

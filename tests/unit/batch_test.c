@@ -9,6 +9,7 @@
 
 #include <cmocka.h>
 
+#include "voice/provider.h"
 #include "worker/batch.h"
 
 enum { CAPACITY = 64, BODY_MAX = 64 * 1024 };
@@ -80,6 +81,30 @@ static struct entry *event(const char *topic, const char *shop, const char *body
 
     return raw(bytes, len);
 }
+
+static struct entry *callback(const char *provider, const char *type, const char *body)
+{
+    struct envelope in = {
+        .source = text_of(provider),
+        .topic = TEXT("callback"),
+        .key = TEXT("any"),
+        .triggered_us = INT64_MIN,
+        .received_us = 6,
+        .headers = {{TEXT("content-type"), text_of(type)},
+                    {TEXT("url"), TEXT("https://x/webhooks/voice/y?agent_id=" UUID_A)}},
+        .n_headers = 2,
+        .body = body,
+        .body_len = strlen(body)};
+    size_t len;
+    const void *bytes = envelope_encode(encoder, &in, &len);
+
+    return raw(bytes, len);
+}
+
+#define JSON(provider, body) callback(provider, "application/json", body)
+#define FORM(provider, body) callback(provider, "application/x-www-form-urlencoded", body)
+
+#define STARTED(id, more) "{\"event\":\"call_started\",\"call\":{\"call_id\":\"" id "\"" more "}}"
 
 static const char *order_body(int id)
 {
@@ -186,7 +211,7 @@ static void an_unknown_store_is_asked_for(void **state)
     entries[1]->next = entries[2];
     batch_open(&b, 3, entries[0], 3, false);
     assert_int_equal(batch_decode(&b, shops, 1, SIZE_MAX), BATCH_READY);
-    domains = batch_unknown(&b, &n);
+    domains = batch_unknown_shops(&b, &n);
     assert_int_equal(n, 2);
     assert_true(text_equal(domains[0]->text, TEXT("new.myshopify.com")));
     assert_true(shops_put(shops, TEXT("new.myshopify.com"), UUID_A, UUID_B, NULL, 1));
@@ -194,6 +219,99 @@ static void an_unknown_store_is_asked_for(void **state)
     assert_int_equal(batch_handle(&b, SIZE_MAX), BATCH_READY);
     assert_int_equal(b.rows.n[ROWSET_orders], 2);
     assert_string_equal(reason(2), REASON_UNKNOWN_SHOP); /* asked for, and nothing came back */
+}
+
+static void a_callback_has_its_fate_before_anybody_is_asked(void **state)
+{
+    (void)state;
+    assert_int_equal(
+        RUN(JSON("retell", "{\"event\":\"something_new\",\"call\":{\"call_id\":\"a\"}}"),
+            JSON("retell", "{\"event\":"), JSON("retell", "[]"),
+            JSON("retell", "{\"event\":\"call_started\",\"call\":{}}"),
+            FORM("twilio", "CallStatus=ringing"), JSON("nobody", "{}")),
+        BATCH_READY);
+    assert_int_equal(b.items[0].fate, FATE_IGNORE);
+    assert_string_equal(reason(1), REASON_MALFORMED_BODY);
+    assert_string_equal(reason(2), REASON_MALFORMED_BODY);
+    assert_string_equal(reason(3), REASON_INVALID_VALUE);
+    assert_string_equal(reason(4), REASON_INVALID_VALUE);
+    assert_string_equal(reason(5), REASON_UNKNOWN_SOURCE);
+}
+
+/* Decodes the list and asks; returns what is asked about calls. */
+static const struct value *const *const *asked_about(struct entry **entries, uint32_t *n)
+{
+    unsigned count = 0;
+
+    for (; entries[count] != NULL; count++)
+        entries[count]->next = entries[count + 1];
+    batch_open(&b, 3, entries[0], count, false);
+    assert_int_equal(batch_decode(&b, shops, 1, SIZE_MAX), BATCH_READY);
+    return batch_unknown_calls(&b, n);
+}
+
+static void whose_a_call_is_is_asked_for(void **state)
+{
+    struct entry *entries[] = {
+        event("orders/create", SHOP, order_body(1)),
+        JSON(
+            "retell",
+            STARTED("a",
+                    ",\"agent_id\":\"ag\",\"direction\":\"inbound\",\"to_number\":\"+14155550100\","
+                    "\"metadata\":{\"organization_id\":\"o\",\"campaign_id\":\"c\"}")),
+        FORM("twilio", "CallSid=b&CallStatus=ringing"), JSON("retell", STARTED("c", "")), NULL};
+    uint32_t n;
+    const struct value *const *const *cells = asked_about(entries, &n);
+
+    (void)state;
+    assert_int_equal(n, 3);
+    assert_true(text_equal(cells[CALL_PROVIDER][0]->text, TEXT("retell")));
+    assert_true(text_equal(cells[CALL_EXTERNAL_ID][0]->text, TEXT("a")));
+    assert_true(text_equal(cells[CALL_ORGANIZATION][0]->text, TEXT("o")));
+    assert_true(text_equal(cells[CALL_CAMPAIGN][0]->text, TEXT("c")));
+    assert_true(text_equal(cells[CALL_PROVIDER_AGENT][0]->text, TEXT("ag")));
+    assert_true(text_equal(cells[CALL_OUR_NUMBER][0]->text, TEXT("+14155550100")));
+    assert_false(cells[CALL_AGENT][0]->set);
+    assert_true(text_equal(cells[CALL_AGENT][1]->text, TEXT(UUID_A))); /* of the URL */
+    assert_false(cells[CALL_ORGANIZATION][2]->set);
+
+    assert_true(calls_learn(&b.calls, 0, UUID_B, UUID_A, NULL));
+    assert_true(calls_learn(&b.calls, 1, UUID_A, NULL, NULL));
+    assert_false(calls_learn(&b.calls, 3, UUID_A, NULL, NULL));
+    assert_false(calls_learn(&b.calls, 2, "nonsense", NULL, NULL));
+    batch_resolve(&b, shops, 2);
+    assert_int_equal(batch_handle(&b, SIZE_MAX), BATCH_READY);
+    assert_int_equal(b.rows.n[ROWSET_orders], 1);
+    assert_int_equal(b.rows.n[ROWSET_calls], 2);
+    assert_int_equal(b.rows.first[ROWSET_calls]->event, 1);
+    assert_memory_equal(b.rows.first[ROWSET_calls]->v[COL_calls_organization_id].text.p,
+                        "\xBB\xBB\xBB\xBB", 4);
+    assert_memory_equal(b.rows.first[ROWSET_calls]->v[COL_calls_agent_id].text.p,
+                        "\xAA\xAA\xAA\xAA", 4);
+    assert_string_equal(reason(3), REASON_UNKNOWN_CALL);
+    batch_condemn(&b, 1, "x", "y", NULL, false);
+    assert_memory_equal(b.letters[1]->v[DEAD_ORGANIZATION_ID].text.p, "\xBB\xBB\xBB\xBB", 4);
+}
+
+/* A question that could not be put blames nobody. */
+static void a_call_that_was_not_asked_about_stays(void **state)
+{
+    struct entry *entries[] = {JSON("retell", STARTED("a", "")), NULL};
+    uint32_t n;
+    size_t size;
+
+    (void)state;
+    asked_about(entries, &n);
+    batch_forget_calls(&b);
+    size = b.arena.size;
+    b.arena.size = b.arena.used;
+    assert_null(batch_unknown_calls(&b, &n));
+    assert_int_equal(n, 0);
+    b.arena.size = size;
+    b.arena.failed = false;
+    batch_resolve(&b, shops, 2);
+    assert_null(b.letters[0]);
+    assert_true(b.items[0].open);
 }
 
 static void slices_make_no_difference(void **state)
@@ -366,6 +484,9 @@ int main(void)
         T(every_entry_has_its_fate),
         T(a_letter_has_the_body_to_the_byte),
         T(an_unknown_store_is_asked_for),
+        T(a_callback_has_its_fate_before_anybody_is_asked),
+        T(whose_a_call_is_is_asked_for),
+        T(a_call_that_was_not_asked_about_stays),
         T(slices_make_no_difference),
         T(a_newer_envelope_is_taken_out_and_not_judged),
         T(a_hopeless_entry_is_not_handled),

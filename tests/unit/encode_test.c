@@ -494,12 +494,82 @@ static void what_may_have_been_stored_before_is_published_again(void **state)
     assert_int_equal(encode(0, 3), ENCODE_OK);
     assert_string_equal(
         statements(),
-        "lock_partition/1 apply_deletions/6 upsert_orders/45 republish/4 rollup_apply/0");
+        "lock_partition/1 apply_deletions/6 upsert_orders/45 republish/6 rollup_apply/0");
     assert_string_equal(decoded(encoded.queries[3].values[1], encoded.queries[3].lengths[1]),
                         "b,c");
     assert_string_equal(decoded(encoded.queries[3].values[3], encoded.queries[3].lengths[3]), "");
     assert_int_equal(encode(0, 1), ENCODE_OK);
     assert_string_equal(statements(), "lock_partition/1 upsert_orders/45 rollup_apply/0");
+}
+
+static void call(uint32_t event, const char *id, const char *version)
+{
+    rows_start_event(&rows, event);
+    rows_begin(&rows, ROWSET_calls);
+    rows_text(&rows, COL_calls_provider, TEXT("retell"));
+    rows_text(&rows, COL_calls_external_call_id, text_of(id));
+    rows_bytes(&rows, COL_calls_source_version, version, strlen(version));
+}
+
+/* A line of the event that call() began. */
+static void turn(const char *id, const char *version, int position, bool whole, const char *content)
+{
+    rows_begin(&rows, ROWSET_call_turns);
+    rows_text(&rows, COL_call_turns_provider, TEXT("retell"));
+    rows_text(&rows, COL_call_turns_external_call_id, text_of(id));
+    rows_bytes(&rows, COL_call_turns_source_version, version, strlen(version));
+    rows_int(&rows, COL_call_turns_position, position);
+    rows_bool(&rows, COL_call_turns_whole, whole);
+    rows_text(&rows, COL_call_turns_content, text_of(content));
+}
+
+static const char *column(unsigned query, unsigned c)
+{
+    return decoded(encoded.queries[query].values[c], encoded.queries[query].lengths[c]);
+}
+
+static void every_version_of_a_call_travels_once(void **state)
+{
+    (void)state;
+    call(0, "b", "2");
+    call(1, "a", "1");
+    call(2, "b", "3");
+    call(3, "b", "2"); /* delivered again */
+    again[2] = true;
+    assert_int_equal(encode(0, 4), ENCODE_OK);
+    assert_string_equal(statements(),
+                        "lock_partition/1 upsert_calls/25 republish/6 rollup_apply/0");
+    assert_string_equal(column(1, COL_calls_external_call_id), "a,b,b");
+    assert_string_equal(column(1, COL_calls_source_version), "31,33,32");
+    assert_string_equal(column(2, 4), "retell");
+    assert_string_equal(column(2, 5), "b");
+    assert_string_equal(column(2, 1), "");
+}
+
+static void of_whole_transcripts_only_the_newest_travels(void **state)
+{
+    (void)state;
+    call(0, "a", "1");
+    turn("a", "1", 0, true, "old");
+    call(1, "a", "3");
+    turn("a", "3", 0, true, "one");
+    turn("a", "3", 1, true, "two");
+    call(2, "a", "4");
+    turn("a", "4", 0, false, "live");
+    call(3, "a", "5");
+    turn("a", "5", -1, true, NULL); /* nothing was said: no list */
+    call(4, "b", "2");
+    turn("b", "2", 0, false, "second");
+    call(5, "b", "1");
+    turn("b", "1", 0, false, "first");
+    call(6, "c", "1");
+    turn("c", "1", 0, true, "alone");
+    assert_int_equal(encode(0, 7), ENCODE_OK);
+    assert_string_equal(statements(),
+                        "lock_partition/1 upsert_calls/25 upsert_transcripts/10 rollup_apply/0");
+    assert_string_equal(column(2, COL_call_turns_content), "one,two,first,second,alone");
+    assert_int_equal(encode(0, 1), ENCODE_OK); /* as when the newer ones turned out bad */
+    assert_string_equal(column(2, COL_call_turns_content), "old");
 }
 
 static void letters_travel_with_the_batch(void **state)
@@ -572,6 +642,8 @@ int main(void)
         T(children_follow_their_parents_version),
         T(a_request_is_in_lock_order_and_leaves_out_what_is_empty),
         T(what_may_have_been_stored_before_is_published_again),
+        T(every_version_of_a_call_travels_once),
+        T(of_whole_transcripts_only_the_newest_travels),
         T(letters_travel_with_the_batch),
         T(without_rows_there_is_nothing_to_run),
         T(a_request_survives_any_arena_size),

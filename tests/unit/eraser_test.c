@@ -127,6 +127,35 @@ static void live_updates_may_be_left_alone(void **state)
     assert_int_equal(job.matched, 1);
 }
 
+static bool callback(const char *url, const char *body)
+{
+    struct envelope in = {.source = TEXT("twilio"),
+                          .topic = TEXT("callback"),
+                          .key = TEXT("CA4242"),
+                          .triggered_us = INT64_MIN,
+                          .headers = {{TEXT("url"), text_of(url)}},
+                          .n_headers = 1,
+                          .body = body,
+                          .body_len = strlen(body)};
+    size_t len;
+    const void *bytes = envelope_encode(encoder, &in, &len);
+
+    return erase_matches(&job, false, bytes, len, NULL);
+}
+
+/* Whose a callback is, it does not say for certain: the number or the address decides. */
+static void callbacks_go_by_phone_and_e_mail(void **state)
+{
+    (void)state;
+    assert_true(callback("https://x/", "To=%2B919811122233&From=%2B1415"));
+    assert_true(callback("https://x/", "{\"transcript\":\"write to asha@example.com\"}"));
+    assert_true(callback("https://x/?phone=%2B919811122233", "CallSid=1"));
+    assert_false(callback("https://x/?order_id=1001", "CallSid=4242&order=1002"));
+    assert_false(callback("https://acme.myshopify.com/", "To=%2B919811122234"));
+    job.subjects[0].shop = true;
+    assert_false(callback("https://x/", "To=%2B919811122233"));
+}
+
 static void what_cannot_be_read_is_left_alone(void **state)
 {
     static const unsigned char newer[] = {0x81, 0xA1, 'v', 2};
@@ -143,7 +172,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         T(a_customer_is_found_by_any_trace),  T(unknown_traces_match_nothing),
         T(a_store_goes_whole_and_alone),      T(live_updates_may_be_left_alone),
-        T(what_cannot_be_read_is_left_alone),
+        T(what_cannot_be_read_is_left_alone), T(callbacks_go_by_phone_and_e_mail),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -122,7 +122,7 @@ static inline void check_text(const struct row *r, unsigned column, const char *
         snprintf(got, sizeof got, "NULL");
     else
         snprintf(got, sizeof got, "%.*s", (int)v->text.n, v->text.p);
-    if (v->set != (expected != NULL) || (v->set && strcmp(got, expected) != 0)) {
+    if (expected == NULL ? v->set : !v->set || strcmp(got, expected) != 0) {
         print_error("%s.%s is %s, expected %s\n", rowsets[r->set].name,
                     rowsets[r->set].columns[column].name, got,
                     expected == NULL ? "NULL" : expected);

@@ -287,8 +287,7 @@ static void an_unusable_binding_is_told_and_disturbs_no_other(void **state)
     static const char *const bad[] = {
         "[{\"event\":\"*\",\"table\":\"t\"},{\"event\":\"DROP\",\"table\":\"t\"}]",
         "[{\"event\":\"*\",\"table\":\"t\"},{\"event\":\"*\",\"table\":7}]",
-        "[{\"event\":\"*\",\"table\":\"t\"},{\"event\":\"*\",\"table\":\"t\",\"filter\":\"a=like\"}"
-        "]",
+        "[{\"event\":\"*\",\"table\":\"t\"},{\"event\":\"*\",\"table\":\"t\",\"filter\":\"a=like\"}]",
         "[{\"event\":\"*\",\"table\":\"t\"},{\"event\":\"*\",\"table\":\"t\",\"filter\":[1]}]",
     };
 

@@ -11,6 +11,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/hmac.h"
+#include "event.h"
 #include "partition.h"
 #include "publisher.h"
 #include "runtime/http_error.h"
@@ -20,7 +22,8 @@
 enum {
     WINDOW = 4096,        /* appends in flight; the bodies behind them are bounded by the door */
     LOG_EVERY_MS = 10000, /* per class of refusal */
-    TOPICS_MAX = 64,      /* distinct topics counted: the list of handlers/, and a few more */
+    TOPICS_MAX = 96,      /* distinct topics counted: the list of handlers/, and some per source */
+    HEADER_VALUE_MAX = 255,
 };
 
 static const struct {
@@ -32,14 +35,12 @@ static const struct {
     [RESULT_DROPPED] = {"dropped", 200, NULL, "{\"status\":\"ignored\"}"},
     [RESULT_UNSIGNED] =
         {"bad_signature", 401, "UNAUTHORIZED",
-         "the signature is missing or was not made with a secret that is configured here: "
-         "check the app's client secret, or the store's own webhook secret"},
-    [RESULT_BAD_HEADERS] =
-        {"bad_headers", 400, "BAD_REQUEST",
-         "X-Shopify-Topic and X-Shopify-Shop-Domain (name.myshopify.com) are required"},
-    [RESULT_UNKNOWABLE] =
-        {"unknowable", 503, "UNAVAILABLE",
-         "the store's own secret cannot be looked up at the moment: send it again"},
+         "the signature is missing or was not made with a secret that is configured here"},
+    [RESULT_BAD_HEADERS] = {"bad_headers", 400, "BAD_REQUEST", "a required header is missing"},
+    [RESULT_UNKNOWABLE] = {"unknowable", 503, "UNAVAILABLE",
+                           "the signature cannot be checked at the moment: send it again"},
+    [RESULT_UNCONFIGURED] = {"not_configured", 503, "UNAVAILABLE",
+                             "no secret is configured to check the signature with"},
     [RESULT_UNAVAILABLE] = {"unavailable", 503, "UNAVAILABLE",
                             "the event could not be stored: send it again"},
     [RESULT_FULL] = {"full", 503, "UNAVAILABLE",
@@ -49,6 +50,7 @@ static const struct {
 static const char retry_after_s[] = "5";
 
 struct topic_count {
+    const struct gateway_source *source;
     const char *topic;
     struct metric *by_result[RESULT_COUNT];
 };
@@ -60,6 +62,7 @@ struct gateway {
     struct seal seal;
     struct store_secrets *secrets; /* NULL: no database */
     struct shopify *shopify;
+    struct voice *voice;
     bool started;
     struct topic_count topics[TOPICS_MAX];
     size_t n_topics;
@@ -77,21 +80,23 @@ static struct gateway gateway;
 
 /* ---- counting ---- */
 
-static struct metric *count_of(struct gateway *g, const char *topic, enum gateway_result result)
+static struct metric *count_of(struct gateway *g, const struct gateway_source *source,
+                               const char *topic, enum gateway_result result)
 {
     struct topic_count *t = g->topics, *end = g->topics + g->n_topics;
-    char labels[160];
+    char labels[200];
 
-    while (t < end && t->topic != topic && strcmp(t->topic, topic) != 0)
+    while (t < end && (t->source != source || strcmp(t->topic, topic) != 0))
         t++;
     if (t == end) {
         assert(g->n_topics < TOPICS_MAX); /* topics are from our own lists */
+        t->source = source;
         t->topic = topic;
         g->n_topics++;
     }
     if (t->by_result[result] == NULL) {
-        snprintf(labels, sizeof labels, "source=\"shopify\",topic=\"%s\",result=\"%s\"", topic,
-                 results[result].name);
+        snprintf(labels, sizeof labels, "source=\"%s\",topic=\"%s\",result=\"%s\"", source->name,
+                 topic, results[result].name);
         t->by_result[result] =
             metric_counter("ringback_gateway_requests_total", labels,
                            "requests at the gateway by topic and what became of them");
@@ -100,49 +105,86 @@ static struct metric *count_of(struct gateway *g, const char *topic, enum gatewa
 }
 
 /* One line per class and LOG_EVERY_MS, with the number of those that were not logged. */
-static void log_refusal(struct gateway *g, struct http_request *r, enum gateway_result result)
+static void log_refusal(struct gateway *g, struct http_request *r,
+                        const struct gateway_source *source, enum gateway_result result)
 {
     uint64_t now = uv_now(g->app->loop);
 
     g->refused[result].since++;
     if (g->refused[result].logged_ms != 0 && now - g->refused[result].logged_ms < LOG_EVERY_MS)
         return;
-    log_warn("webhook refused", "class", results[result].name, "status",
+    log_warn("webhook refused", "class", results[result].name, "source", source->name, "status",
              log_num(results[result].status), "count", log_num((int64_t)g->refused[result].since),
              "peer", http_peer(r), NULL);
     g->refused[result].logged_ms = now;
     g->refused[result].since = 0;
 }
 
-void gateway_answer(struct gateway *g, struct http_request *r, const char *topic,
-                    enum gateway_result result)
+void gateway_answer(struct gateway *g, struct http_request *r, const struct gateway_source *source,
+                    const char *topic, enum gateway_result result)
 {
+    const char *says =
+        source->says[result] != NULL ? source->says[result] : results[result].message;
     uv_timeval64_t now = {0};
 
     uv_gettimeofday(&now);
-    metric_add(count_of(g, topic, result), 1);
+    metric_add(count_of(g, source, topic, result), 1);
     metric_observe(
         g->seconds,
         (double)((int64_t)now.tv_sec * 1000000 + now.tv_usec - (int64_t)http_arrived_us(r)) / 1e6);
     if (results[result].status == 200) {
-        struct http_reply reply = {.status = 200,
-                                   .content_type = "application/json",
-                                   .body = results[result].message,
-                                   .len = strlen(results[result].message)};
+        struct http_reply reply = {
+            .status = 200, .content_type = "application/json", .body = says, .len = strlen(says)};
 
         http_respond(r, &reply);
         return;
     }
-    log_refusal(g, r, result);
-    http_respond_error(r, results[result].status, results[result].code, results[result].message,
+    log_refusal(g, r, source, result);
+    http_respond_error(r, results[result].status, results[result].code, says,
                        results[result].status == 503 ? "Retry-After" : NULL, retry_after_s);
 }
 
 /* ---- publishing ---- */
 
+struct text gateway_header(const struct http_request *r, const char *name)
+{
+    struct text t = text_of(http_header(r, name));
+
+    if (t.n > HEADER_VALUE_MAX)
+        return TEXT_NULL;
+    for (size_t i = 0; i < t.n; i++)
+        if (t.p[i] < ' ' || t.p[i] > '~')
+            return TEXT_NULL;
+    return text_empty(t) ? TEXT_NULL : t;
+}
+
+void gateway_keep_header(struct envelope *e, const char *name, struct text value)
+{
+    assert(e->n_headers < ENVELOPE_HEADERS_MAX); /* the lists of the sources are short */
+    if (value.p != NULL)
+        e->headers[e->n_headers++] = (struct envelope_header){text_of(name), value};
+}
+
+void gateway_envelope(struct envelope *e, struct http_request *r,
+                      const struct gateway_source *source, const char *topic)
+{
+    uint8_t digest[SHA256_SIZE];
+
+    *e = (struct envelope){
+        .source = text_of(source->name),
+        .topic = text_of(topic),
+        .triggered_us = EVENT_NO_TIME,
+        .received_us = (int64_t)http_arrived_us(r),
+    };
+    e->body = http_body(r, &e->body_len);
+    sha256(digest, e->body, e->body_len, NULL);
+    memcpy(e->digest, digest, sizeof e->digest);
+}
+
 struct flight {
     struct gateway *gateway;
     struct http_request *request;
+    const struct gateway_source *source;
     const char *topic;
 };
 
@@ -152,14 +194,14 @@ static void on_published(void *ctx, enum published published)
 
     free(ctx);
     metric_add(f.gateway->in_flight, -1);
-    gateway_answer(f.gateway, f.request, f.topic,
+    gateway_answer(f.gateway, f.request, f.source, f.topic,
                    published == PUBLISHED_OK     ? RESULT_STORED
                    : published == PUBLISHED_FULL ? RESULT_FULL
                                                  : RESULT_UNAVAILABLE);
 }
 
-void gateway_publish(struct gateway *g, struct http_request *r, const char *topic,
-                     const struct envelope *e)
+void gateway_publish(struct gateway *g, struct http_request *r, const struct gateway_source *source,
+                     const char *topic, const struct envelope *e)
 {
     unsigned partitions = (unsigned)CONFIG_NUMBER(g->app->config, STREAM_PARTITIONS);
     struct flight *f = malloc(sizeof *f);
@@ -170,7 +212,7 @@ void gateway_publish(struct gateway *g, struct http_request *r, const char *topi
     bytes =
         f == NULL || !publisher_ready(g->publisher) ? NULL : envelope_encode(g->encoder, e, &len);
     if (bytes != NULL) {
-        *f = (struct flight){g, r, topic};
+        *f = (struct flight){g, r, source, topic};
         if (publisher_append(g->publisher, partition_of(route_hash(e->key.p, e->key.n), partitions),
                              bytes, len, on_published, f)) {
             metric_add(g->in_flight, 1);
@@ -178,7 +220,7 @@ void gateway_publish(struct gateway *g, struct http_request *r, const char *topi
         }
     }
     free(f);
-    gateway_answer(g, r, topic, RESULT_UNAVAILABLE);
+    gateway_answer(g, r, source, topic, RESULT_UNAVAILABLE);
 }
 
 static void on_publisher_state(void *ctx, bool up, const char *reason)
@@ -238,7 +280,8 @@ static bool start(struct app *app)
         return false;
     }
     g->shopify = shopify_open(g, app->door, app->config, g->secrets);
-    g->started = g->shopify != NULL;
+    g->voice = voice_open(g, app->door, app->config);
+    g->started = g->shopify != NULL && g->voice != NULL;
     return g->started;
 }
 
@@ -254,6 +297,7 @@ static void on_part_closed(void *ctx)
     if (--g->closing > 0)
         return;
     shopify_free(g->shopify);
+    voice_free(g->voice);
     envelope_encoder_free(g->encoder);
     seal_wipe(&g->seal);
     g->stopped(g->stopped_ctx);

@@ -11,7 +11,19 @@
 #include "gateway/signature.h"
 #include "runtime/log.h"
 
-enum { HEADER_VALUE_MAX = 255 };
+static const struct gateway_source source = {
+    .name = "shopify",
+    .says =
+        {
+            [RESULT_UNSIGNED] =
+                "the signature is missing or was not made with a secret that is configured here: "
+                "check the app's client secret, or the store's own webhook secret",
+            [RESULT_BAD_HEADERS] =
+                "X-Shopify-Topic and X-Shopify-Shop-Domain (name.myshopify.com) are required",
+            [RESULT_UNKNOWABLE] =
+                "the store's own secret cannot be looked up at the moment: send it again",
+        },
+};
 
 struct shopify {
     struct gateway *gateway;
@@ -49,44 +61,17 @@ static const char *known_topic(const char *topic)
     return NULL;
 }
 
-/* Absent when it is missing, too long, or not plain ASCII: then it is nothing that Shopify sent. */
-static struct text header_text(const struct http_request *r, const char *name)
-{
-    struct text t = text_of(http_header(r, name));
-
-    if (t.n > HEADER_VALUE_MAX)
-        return TEXT_NULL;
-    for (size_t i = 0; i < t.n; i++)
-        if (t.p[i] < ' ' || t.p[i] > '~')
-            return TEXT_NULL;
-    return text_empty(t) ? TEXT_NULL : t;
-}
-
 static void fill_envelope(struct envelope *e, const struct webhook *w, struct http_request *r,
                           const char *topic)
 {
-    uint8_t digest[SHA256_SIZE];
-
-    *e = (struct envelope){
-        .source = TEXT("shopify"),
-        .topic = text_of(topic),
-        .key = text_of(w->domain),
-        .event_id = header_text(r, "X-Shopify-Event-Id"),
-        .delivery_id = header_text(r, "X-Shopify-Webhook-Id"),
-        .triggered_us = EVENT_NO_TIME,
-        .received_us = (int64_t)http_arrived_us(r),
-    };
-    time_parse(header_text(r, "X-Shopify-Triggered-At"),
-               &e->triggered_us); /* untouched when it is none */
-    e->body = http_body(r, &e->body_len);
-    sha256(digest, e->body, e->body_len, NULL);
-    memcpy(e->digest, digest, sizeof e->digest);
-    for (size_t i = 0; i < sizeof kept_headers / sizeof kept_headers[0]; i++) {
-        struct text value = header_text(r, kept_headers[i]);
-
-        if (value.p != NULL)
-            e->headers[e->n_headers++] = (struct envelope_header){text_of(kept_headers[i]), value};
-    }
+    gateway_envelope(e, r, &source, topic);
+    e->key = text_of(w->domain);
+    e->event_id = gateway_header(r, "X-Shopify-Event-Id");
+    e->delivery_id = gateway_header(r, "X-Shopify-Webhook-Id");
+    /* Untouched when it is no time. */
+    time_parse(gateway_header(r, "X-Shopify-Triggered-At"), &e->triggered_us);
+    for (size_t i = 0; i < sizeof kept_headers / sizeof kept_headers[0]; i++)
+        gateway_keep_header(e, kept_headers[i], gateway_header(r, kept_headers[i]));
 }
 
 /* The signature was right. */
@@ -97,16 +82,16 @@ static void accept_webhook(struct webhook *w, struct http_request *r)
     struct envelope e;
 
     if (given == NULL || *given == '\0' || w->domain[0] == '\0') {
-        gateway_answer(w->shopify->gateway, r, "", RESULT_BAD_HEADERS);
+        gateway_answer(w->shopify->gateway, r, &source, "", RESULT_BAD_HEADERS);
         return;
     }
     topic = known_topic(given);
     if (topic == NULL) {
-        gateway_answer(w->shopify->gateway, r, "unknown", RESULT_DROPPED);
+        gateway_answer(w->shopify->gateway, r, &source, "unknown", RESULT_DROPPED);
         return;
     }
     fill_envelope(&e, w, r, topic);
-    gateway_publish(w->shopify->gateway, r, topic, &e);
+    gateway_publish(w->shopify->gateway, r, &source, topic, &e);
 }
 
 static void on_secret_asked(void *ctx, bool ok);
@@ -121,7 +106,7 @@ static void try_store_secret(struct webhook *w, struct http_request *r)
     size_t len;
 
     if (w->shopify->secrets == NULL || w->domain[0] == '\0') {
-        gateway_answer(g, r, "", RESULT_UNSIGNED);
+        gateway_answer(g, r, &source, "", RESULT_UNSIGNED);
         return;
     }
     view = store_secrets_find(w->shopify->secrets, w->domain);
@@ -135,7 +120,7 @@ static void try_store_secret(struct webhook *w, struct http_request *r)
         accept_webhook(w, r);
         return;
     case SECRET_REFUSE:
-        gateway_answer(g, r, "", RESULT_UNSIGNED);
+        gateway_answer(g, r, &source, "", RESULT_UNSIGNED);
         return;
     case SECRET_ASK:
         if (!w->asked && store_secrets_ask(w->shopify->secrets, w->domain, on_secret_asked, r)) {
@@ -146,7 +131,7 @@ static void try_store_secret(struct webhook *w, struct http_request *r)
     case SECRET_CANNOT_TELL:
         break;
     }
-    gateway_answer(g, r, "", RESULT_UNKNOWABLE);
+    gateway_answer(g, r, &source, "", RESULT_UNKNOWABLE);
 }
 
 static void on_secret_asked(void *ctx, bool ok)
@@ -156,7 +141,7 @@ static void on_secret_asked(void *ctx, bool ok)
 
     /* Without its connection the request has no headers any more, and nobody hears the answer. */
     if (!ok || http_header(r, "X-Shopify-Hmac-Sha256") == NULL)
-        gateway_answer(w->shopify->gateway, r, "", RESULT_UNKNOWABLE);
+        gateway_answer(w->shopify->gateway, r, &source, "", RESULT_UNKNOWABLE);
     else
         try_store_secret(w, r);
 }
@@ -169,12 +154,12 @@ static void on_webhook(void *ctx, struct http_request *r)
     size_t len;
 
     if (w == NULL) {
-        gateway_answer(s->gateway, r, "", RESULT_UNAVAILABLE);
+        gateway_answer(s->gateway, r, &source, "", RESULT_UNAVAILABLE);
         return;
     }
     w->shopify = s;
     if (!signature_decode(w->mac, http_header(r, "X-Shopify-Hmac-Sha256"))) {
-        gateway_answer(s->gateway, r, "", RESULT_UNSIGNED);
+        gateway_answer(s->gateway, r, &source, "", RESULT_UNSIGNED);
         return;
     }
     if (!shop_domain(w->domain, http_header(r, "X-Shopify-Shop-Domain")))

@@ -1,13 +1,12 @@
 /* Redis, asked synchronously: a command that ends needs no loop. */
-#include <hiredis/hiredis.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "link_url.h"
 #include "ops/doctor.h"
+#include "ops/open_redis.h"
 
-enum { VERSION_MIN = 7, PATIENCE_S = 3, VALUE_MAX = 64, MEMORY_WARN_PERCENT = 80 };
+enum { VERSION_MIN = 7, VALUE_MAX = 64, MEMORY_WARN_PERCENT = 80 };
 
 /* NULL and a finding when it did not work. */
 static redisReply *ask(struct doctor *d, redisContext *c, const char *command)
@@ -135,51 +134,22 @@ static void check_server(struct doctor *d, redisContext *c)
     freeReplyObject(info);
 }
 
-/* AUTH and SELECT as the URL asks. */
-static bool log_in(struct doctor *d, redisContext *c, const struct link_url *url)
-{
-    redisReply *r = NULL;
-    bool ok = true;
-
-    if (url->user[0] != '\0')
-        r = redisCommand(c, "AUTH %s %s", url->user, url->password);
-    else if (url->password[0] != '\0')
-        r = redisCommand(c, "AUTH %s", url->password);
-    if (r != NULL)
-        ok = r->type != REDIS_REPLY_ERROR;
-    freeReplyObject(r);
-    if (ok && url->db != 0) {
-        r = redisCommand(c, "SELECT %u", url->db);
-        ok = r != NULL && r->type != REDIS_REPLY_ERROR;
-        freeReplyObject(r);
-    }
-    if (!ok)
-        doctor_says(d, FINDING_FAIL, "redis",
-                    "correct the user, password or database number in RINGBACK_REDIS_URL",
-                    "it does not let us in");
-    return ok;
-}
-
 void doctor_check_redis(struct doctor *d)
 {
-    struct timeval patience = {.tv_sec = PATIENCE_S};
-    const char *why = "";
-    struct link_url url;
+    static const char *const mend[] = {
+        [OPEN_REDIS_OK] = NULL,
+        [OPEN_REDIS_BAD_URL] = "correct RINGBACK_REDIS_URL",
+        [OPEN_REDIS_AWAY] = "start it, or correct RINGBACK_REDIS_URL",
+        [OPEN_REDIS_REFUSED] =
+            "correct the user, password or database number in RINGBACK_REDIS_URL",
+    };
+    char why[OPEN_REDIS_WHY_MAX];
     redisContext *c;
+    enum open_redis opened = open_redis(CONFIG_TEXT(d->config, REDIS_URL), &c, why);
 
-    if (!link_url_parse(CONFIG_TEXT(d->config, REDIS_URL), &url, &why)) {
-        doctor_says(d, FINDING_FAIL, "redis", "correct RINGBACK_REDIS_URL", "%s", why);
-        return;
-    }
-    c = url.is_unix ? redisConnectUnixWithTimeout(url.path, patience)
-                    : redisConnectWithTimeout(url.host, (int)url.port, patience);
-    if (c == NULL || c->err != 0) {
-        doctor_says(d, FINDING_FAIL, "redis", "start it, or correct RINGBACK_REDIS_URL",
-                    "cannot be reached: %s", c != NULL ? c->errstr : "out of memory");
-    } else {
-        redisSetTimeout(c, patience);
-        if (log_in(d, c, &url))
-            check_server(d, c);
-    }
+    if (opened == OPEN_REDIS_OK)
+        check_server(d, c);
+    else
+        doctor_says(d, FINDING_FAIL, "redis", mend[opened], "%s", why);
     redisFree(c);
 }

@@ -1,5 +1,5 @@
-/* `ringback simulate`: plays Shopify stores against a running gateway and prints what must come of
- * it. */
+/* `ringback simulate`: plays Shopify stores, and a voice provider that calls their customers, against
+ * a running gateway and prints what must come of it. */
 #include <assert.h>
 #include <ctype.h>
 #include <stdio.h>
@@ -11,6 +11,7 @@
 #include "ops/commands.h"
 #include "ops/flags.h"
 #include "ops/simulate_report.h"
+#include "ops/simulate_voice_options.h"
 
 enum { SPAN_MS = 86400000, START_MS = -90000000, SECRET_MAX = 512, HOST_MAX = 256 };
 
@@ -21,8 +22,10 @@ struct asked {
     uint64_t events, seed, connections, duplicates, shuffle, carts;
     int64_t duration_ms, start_ms, span_ms, patience_ms;
     bool json, quiet, live, allow_remote;
+    struct voice_options voice;
     /* derived */
-    char host[HOST_MAX], host_header[HOST_MAX + 8], path[HOST_MAX], secret_text[SECRET_MAX];
+    char host[HOST_MAX], host_header[HOST_MAX + 8], prefix[HOST_MAX], path[HOST_MAX + 32];
+    char secret_text[SECRET_MAX];
     unsigned port;
 };
 
@@ -50,6 +53,11 @@ static bool read_flags(struct asked *a, int argc, char **argv, char *error)
         {"duplicates", FLAG_UINT, &a->duplicates, 0, DEAL_DUPLICATES_MAX},
         {"shuffle", FLAG_UINT, &a->shuffle, 1, DEAL_WINDOW_MAX},
         {"carts", FLAG_UINT, &a->carts, 0, 100},
+        {"calls", FLAG_UINT, &a->voice.calls, 0, 100},
+        {"providers", FLAG_LIST, &a->voice.providers, 0, 0},
+        {"organization", FLAG_LIST, &a->voice.organizations, 0, 0},
+        {"campaign", FLAG_LIST, &a->voice.campaigns, 0, 0},
+        {"agent", FLAG_LIST, &a->voice.agents, 0, 0},
         {"start", FLAG_DURATION, &a->start_ms, -1e12, 0},
         {"day", FLAG_TEXT, &a->day, 0, 0},
         {"span", FLAG_DURATION, &a->span_ms, 1000, 0},
@@ -97,7 +105,8 @@ static bool read_url(struct asked *a, char *error)
     n = slash == NULL ? 0 : strlen(slash);
     while (n > 0 && slash[n - 1] == '/')
         n--;
-    snprintf(a->path, sizeof a->path, "%.*s/webhooks/shopify", (int)n, slash != NULL ? slash : "");
+    snprintf(a->prefix, sizeof a->prefix, "%.*s", (int)n, slash != NULL ? slash : "");
+    snprintf(a->path, sizeof a->path, "%s/webhooks/shopify", a->prefix);
     return true;
 }
 
@@ -177,7 +186,8 @@ static bool read_options(struct asked *a, struct sim_options *o, const struct co
         .carts_percent = (unsigned)a->carts,
         .abandon_after_us = (int64_t)CONFIG_NUMBER(config, CART_ABANDON_AFTER) * 1000,
         .expire_after_us = (int64_t)CONFIG_NUMBER(config, CART_EXPIRE_AFTER) * 1000};
-    if (!read_clock(a, o, error))
+    if (!read_clock(a, o, error) ||
+        !voice_options_read(&a->voice, config, a->host_header, a->prefix, o, error))
         return false;
     o->events = a->events;
     if (o->events == 0 && a->rate == 0)
@@ -198,6 +208,7 @@ static int play(struct asked *a, const struct sim_options *o)
                                 .host = a->host_header,
                                 .path = a->path,
                                 .secret = a->secret_text,
+                                .voice = &a->voice.target,
                                 .duplicates_percent = (unsigned)a->duplicates,
                                 .window = (unsigned)a->shuffle,
                                 .seed = a->seed};
@@ -214,7 +225,7 @@ static int play(struct asked *a, const struct sim_options *o)
                                     .tokens = a->tokens.of,
                                     .n_tokens = a->tokens.n};
     struct report report = {
-        .options = o, .result = &result, .stores = totals, .n_watches = a->tokens.n};
+        .options = o, .result = &result, .stores = totals, .sim = sim, .n_watches = a->tokens.n};
     bool ok;
 
     if (options.deal == NULL) {
@@ -268,6 +279,16 @@ const struct command command_simulate = {
         "three times\n"
         "  --shuffle 1                   deliver out of order within a window of so many\n"
         "  --carts 45                    percent of visits that begin with a checkout\n"
+        "  --calls 0                     percent of COD orders and left carts whose buyers are "
+        "called\n"
+        "  --organization UUID,UUID...   whose calls these are, store by store; the last one goes "
+        "for "
+        "the rest\n"
+        "  --campaign, --agent UUID,...  the same; optional\n"
+        "  --providers retell            who places the calls: retell, vapi and twilio, in turn; "
+        "signed with\n"
+        "                                --retell-api-key, --vapi-secret, --twilio-auth-token for "
+        "--public-url\n"
         "  --start -25h, --span 24h      the simulated time, long past so that left carts are "
         "abandoned at once\n"
         "  --day 2026-01-28, --live      a given day (UTC) instead; or the clock of the wall\n"
@@ -275,7 +296,7 @@ const struct command command_simulate = {
         "webhook to websocket\n"
         "  --patience 2m                 give up after so long without an answer\n"
         "  --json, --quiet               totals for scripts; no progress line",
-    .help = "plays Shopify stores against a gateway, signed and at a chosen rate, and prints exact "
-            "totals",
+    .help = "plays Shopify stores and a voice provider against a gateway, signed and at a chosen "
+            "rate, and prints exact totals",
     .run = command_run,
 };

@@ -94,6 +94,16 @@ void body_bool(struct body *b, const char *key, bool value)
     put(b, value ? "true" : "false", value ? 4 : 5);
 }
 
+void body_thousandths(struct body *b, const char *key, int64_t value)
+{
+    char text[32];
+
+    assert(value >= 0);
+    put_key(b, key);
+    snprintf(text, sizeof text, "%lld.%03d", (long long)(value / 1000), (int)(value % 1000));
+    put(b, text, strlen(text));
+}
+
 void body_money(struct body *b, const char *key, int64_t hundredths)
 {
     char text[32];
@@ -111,6 +121,11 @@ void body_raw(struct body *b, const char *members)
         put(b, ",", 1);
     b->comma = true;
     put(b, members, strlen(members));
+}
+
+void body_bytes(struct body *b, const char *bytes, size_t n)
+{
+    put(b, bytes, n);
 }
 
 void sim_time_text(char out[SIM_TIME_SIZE], int64_t at_s, int offset_minutes)

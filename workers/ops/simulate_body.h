@@ -22,10 +22,14 @@ void body_close(struct body *b, char bracket);
 void body_text(struct body *b, const char *key, const char *value); /* NULL: null */
 void body_int(struct body *b, const char *key, uint64_t value);
 void body_bool(struct body *b, const char *key, bool value);
-void body_money(struct body *b, const char *key, int64_t hundredths); /* "12.34" */
+void body_thousandths(struct body *b, const char *key, int64_t value); /* a number: 12.345 */
+void body_money(struct body *b, const char *key, int64_t hundredths);  /* "12.34" */
 
 /* Ready members, as they go out: `"note":null,"tags":""`. */
 void body_raw(struct body *b, const char *members);
+
+/* Bytes as they are, without a comma before: parts of text that is no JSON. */
+void body_bytes(struct body *b, const char *bytes, size_t n);
 
 /* "2026-01-28T16:00:00+05:30" */
 enum { SIM_TIME_SIZE = 40 };

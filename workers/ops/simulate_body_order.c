@@ -161,7 +161,7 @@ static void people(struct sim *s, const struct order *o)
 {
     struct body *b = &s->body;
     const struct locale *l = s->stores[o->store].locale;
-    uint32_t person = o->customer == NOBODY ? o->number : s->customers.of[o->customer].number;
+    uint32_t person = sim_order_person(s, o);
     bool email = o->customer != NOBODY && s->customers.of[o->customer].has_email;
     char phone[SIM_PHONE_SIZE], national[SIM_PHONE_SIZE], address[64];
 

@@ -3,6 +3,9 @@
 
 #include "ops/simulate_world.h"
 
+/* Seconds from a cart's abandonment to the call about it: before its buyer comes back. */
+enum { CALL_AFTER_MIN_S = 60, CALL_SPREAD_S = 220 };
+
 enum { STAGE_NEW, STAGE_OPEN, STAGE_LAST, STAGE_DONE };
 
 static const struct {
@@ -80,6 +83,9 @@ static void schedule_last(struct sim *s, uint32_t index)
     const struct checkout *c = &s->checkouts.of[index];
     int64_t abandon_s = s->options.abandon_after_us / 1000000;
 
+    if (c->phone_seen && (c->plan == CART_LEFT || c->plan == CART_RECOVERED))
+        sim_consider_call(s, c->store, s->customers.of[c->customer].number, false,
+                          abandon_s + CALL_AFTER_MIN_S + c->number % CALL_SPREAD_S);
     switch ((enum cart_plan)c->plan) {
     case CART_COMPLETED:
         sim_schedule(s, STEP_CHECKOUT, index, rng_between(&s->rng, 30, abandon_s / 3));

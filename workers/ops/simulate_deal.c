@@ -71,9 +71,14 @@ static int headers(const struct deal *d, const struct sim_event *e, char *out)
 static struct message *message_new(struct deal *d, const struct sim_event *e)
 {
     char head[HEADERS_MAX];
-    int n = headers(d, e, head);
+    struct voice_head voice = {.provider = e->provider};
     struct message *m;
+    int n;
 
+    if (e->provider == SIM_SHOPIFY)
+        n = headers(d, e, head);
+    else
+        n = voice_head(d->options.voice, e, &voice, head, sizeof head);
     if (n < 0)
         return NULL;
     assert(n < HEADERS_MAX);
@@ -84,6 +89,7 @@ static struct message *message_new(struct deal *d, const struct sim_event *e)
                           .order_id = e->order_id,
                           .store = e->store,
                           .topic = e->topic,
+                          .voice = voice,
                           .len = (size_t)n + e->len};
     memcpy(m->bytes, head, (size_t)n);
     memcpy(m->bytes + n, e->body, e->len);
@@ -142,6 +148,14 @@ struct message *deal_next(struct deal *d)
     if (!m->taken)
         duplicate(d, m);
     return m;
+}
+
+size_t deal_sign(const struct deal *d, const struct message *m, int64_t now_ms,
+                 char out[VOICE_SIGNATURE_MAX])
+{
+    if (m->voice.provider == SIM_SHOPIFY)
+        return 0;
+    return voice_sign(d->options.voice, &m->voice, m->bytes, m->len, now_ms, out);
 }
 
 void deal_stop(struct deal *d)

@@ -4,6 +4,7 @@
 #define OPS_SIMULATE_DEAL_H
 
 #include "ops/simulate_model.h"
+#include "ops/simulate_voice_sign.h"
 
 enum {
     DEAL_WINDOW_MAX = 10000,
@@ -18,8 +19,9 @@ struct message {
     uint64_t order_id;
     unsigned store;
     const char *topic;
+    struct voice_head voice; /* of a voice provider's callback */
     size_t len;
-    char bytes[]; /* the whole request */
+    char bytes[]; /* the whole request; of a callback, without its signature */
 };
 
 void message_drop(struct message *m);
@@ -29,6 +31,7 @@ struct deal_options {
     const char *host; /* for the Host header */
     const char *path; /* "/webhooks/shopify" */
     const char *secret;
+    const struct voice_target *voice; /* NULL: the model has no calls */
     unsigned duplicates_percent; /* further deliveries: 150 is one for each event, and a second one
                                     for every other */
     unsigned window;             /* 1: in order */
@@ -45,6 +48,12 @@ struct message *deal_next(struct deal *d);
 
 /* Takes no further events from the model; what was taken is still dealt out. */
 void deal_stop(struct deal *d);
+
+/* The header that signs a callback at this moment, CRLF included: it goes in after voice.head_n
+ * bytes. 0: the message needs none. Providers refuse signatures that are some minutes old, and a
+ * delivery may wait longer than that. */
+size_t deal_sign(const struct deal *d, const struct message *m, int64_t now_ms,
+                 char out[VOICE_SIGNATURE_MAX]);
 
 void deal_free(struct deal *d);
 

@@ -41,6 +41,7 @@ struct conn {
     bool closing;
     uint64_t reopen_us, sent_us;
     struct delivery now;
+    char signature[VOICE_SIGNATURE_MAX];
     struct reply reply;
 };
 
@@ -255,9 +256,28 @@ static void on_written(uv_write_t *request, int status)
         conn_drop(c, uv_strerror(status));
 }
 
+/* The request in up to three parts: a voice provider's signature is made as it goes out. */
+static unsigned request_parts(struct conn *c, struct message *m, uv_buf_t parts[3])
+{
+    uv_timeval64_t wall;
+    size_t n;
+
+    uv_gettimeofday(&wall);
+    n = deal_sign(c->d->options->deal, m, wall.tv_sec * 1000 + wall.tv_usec / 1000, c->signature);
+    if (n == 0) {
+        parts[0] = uv_buf_init(m->bytes, (unsigned)m->len);
+        return 1;
+    }
+    parts[0] = uv_buf_init(m->bytes, (unsigned)m->voice.head_n);
+    parts[1] = uv_buf_init(c->signature, (unsigned)n);
+    parts[2] = uv_buf_init(m->bytes + m->voice.head_n, (unsigned)(m->len - m->voice.head_n));
+    return 3;
+}
+
 static void conn_send(struct conn *c, const struct delivery *del)
 {
-    uv_buf_t buf = uv_buf_init(del->message->bytes, (unsigned)del->message->len);
+    uv_buf_t parts[3];
+    unsigned n = request_parts(c, del->message, parts);
 
     c->state = CONN_BUSY;
     c->now = *del;
@@ -267,7 +287,7 @@ static void conn_send(struct conn *c, const struct delivery *del)
     reply_init(&c->reply);
     if (del->message->order_id != 0 && c->d->options->n_tokens > 0)
         sightings_sent(&c->d->result->board.orders, del->message->order_id, c->sent_us);
-    if (uv_write(&c->write, (uv_stream_t *)&c->tcp, &buf, 1, on_written) != 0)
+    if (uv_write(&c->write, (uv_stream_t *)&c->tcp, parts, n, on_written) != 0)
         conn_drop(c, "a request cannot be written");
 }
 

@@ -112,6 +112,7 @@ struct sim *sim_new(const struct sim_options *options)
 
     assert(options->n_stores > 0 && options->n_stores <= SIM_STORES_MAX);
     assert(options->events <= SIM_EVENTS_MAX && options->carts_percent <= 100);
+    assert(options->calls_percent == 0 || (options->tenants != NULL && options->n_providers > 0));
     if (s == NULL)
         return NULL;
     s->options = *options;
@@ -158,7 +159,7 @@ bool sim_next(struct sim *s, struct sim_event *out)
     static void (*const steps[])(struct sim *, uint32_t, struct sim_event *) = {
         [STEP_CHECKOUT] = sim_step_checkout, [STEP_ORDER] = sim_step_order,
         [STEP_CUSTOMER] = sim_step_customer, [STEP_PRODUCT] = sim_step_product,
-        [STEP_SHOP] = sim_step_shop,
+        [STEP_SHOP] = sim_step_shop,         [STEP_CALL] = sim_step_call,
     };
     struct step step;
     int64_t tick = s->options.events == 0 ? 0 : s->options.span_us / (int64_t)s->options.events;
@@ -196,6 +197,7 @@ void sim_free(struct sim *s)
     free(s->products.of);
     free(s->orders.of);
     free(s->checkouts.of);
+    free(s->calls.of);
     free(s->heap.of);
     free(s);
 }

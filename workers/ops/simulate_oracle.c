@@ -46,6 +46,11 @@ static unsigned order_trigger(const struct order *o)
     return o->phone_seen ? READY : MISSING_PHONE;
 }
 
+bool sim_order_callable(const struct order *o)
+{
+    return order_trigger(o) == READY;
+}
+
 static void count_order(const struct sim *s, const struct order *o, struct sim_totals *t)
 {
     if (!o->known)

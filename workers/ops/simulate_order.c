@@ -15,6 +15,9 @@ enum phase {
     PHASE_ECHO,   /* the second webhook of the creation is due */
 };
 
+/* Seconds until the call that confirms an order: before anything else becomes of it. */
+enum { CALL_AFTER_MIN_S = 60, CALL_SPREAD_S = 220 };
+
 enum announcement { ANNOUNCES_STATE, ANNOUNCES_NOTHING, UNANNOUNCED };
 
 static const struct {
@@ -127,6 +130,11 @@ uint32_t sim_new_order(struct sim *s, uint32_t store, uint32_t customer, uint32_
     return index;
 }
 
+uint32_t sim_order_person(const struct sim *s, const struct order *o)
+{
+    return o->customer == NOBODY ? o->number : s->customers.of[o->customer].number;
+}
+
 int64_t sim_order_total(const struct sim *s, const struct order *o)
 {
     return sim_sums(s, o->store, &o->lines).total - o->refunded;
@@ -222,6 +230,9 @@ static void create(struct sim *s, uint32_t index, struct sim_event *out)
     o->created_s = o->updated_s = sim_now_s(s);
     s->action = o->action = ++s->actions;
     emit_state(s, index, "orders/create", out);
+    if (sim_order_callable(o))
+        sim_consider_call(s, o->store, sim_order_person(s, o), true,
+                          sim_scaled(s, CALL_AFTER_MIN_S + (int64_t)(o->id % CALL_SPREAD_S)));
     o->phase = PHASE_ECHO;
     if (o->financial == FIN_PAID || rng_percent(&s->rng, 30))
         sim_schedule(s, STEP_ORDER, index,

@@ -60,7 +60,7 @@ static void text_latency(FILE *out, const char *what, const struct histogram *h)
             ms(h, 0.95), ms(h, 0.99), (double)h->max / 1000);
 }
 
-static void text_counts(FILE *out, const char *what, const uint64_t *counts,
+void report_text_counts(FILE *out, const char *what, const uint64_t *counts,
                         const char *const *names, unsigned n)
 {
     fprintf(out, "  %-12s", what);
@@ -112,24 +112,25 @@ void report_text(FILE *out, const struct report *r)
     fprintf(out, "\nWhat must be in the database once everything is processed:\n");
     fprintf(out, "  orders      %llu with %llu items; %llu deleted, %llu cancelled\n",
             LLU(t.orders), LLU(t.items), LLU(t.orders_deleted), LLU(t.orders_cancelled));
-    text_counts(out, "payment", t.payment, sim_payment_names, 3);
-    text_counts(out, "financial", t.financial, sim_financial_names, 5);
-    text_counts(out, "fulfilment", t.fulfillment, sim_fulfillment_names, 4);
-    text_counts(out, "callable", t.orders_trigger, sim_trigger_names, 3);
+    report_text_counts(out, "payment", t.payment, sim_payment_names, 3);
+    report_text_counts(out, "financial", t.financial, sim_financial_names, 5);
+    report_text_counts(out, "fulfilment", t.fulfillment, sim_fulfillment_names, 4);
+    report_text_counts(out, "callable", t.orders_trigger, sim_trigger_names, 3);
     fprintf(out,
             "  carts       %llu abandoned, %llu recovered, %llu expired; %llu checkouts never "
             "became one\n",
             LLU(t.carts_abandoned), LLU(t.carts_recovered), LLU(t.carts_expired),
             LLU(t.carts_never));
-    text_counts(out, "callable", t.carts_trigger, sim_trigger_names, 3);
+    report_text_counts(out, "callable", t.carts_trigger, sim_trigger_names, 3);
     fprintf(out, "  catalogue   %llu products, %llu variants, %llu customers\n\n", LLU(t.products),
             LLU(t.variants), LLU(t.customers));
     text_stores(out, r);
+    report_calls_text(out, r);
 }
 
 /* ---- for scripts ---- */
 
-static void json_counts(FILE *out, const char *key, const uint64_t *counts,
+void report_json_counts(FILE *out, const char *key, const uint64_t *counts,
                         const char *const *names, unsigned n)
 {
     fprintf(out, ",\"%s\":{", key);
@@ -151,11 +152,11 @@ static void json_totals(FILE *out, const struct sim_totals *t)
         LLU(t->orders_cancelled), LLU(t->items), LLU(t->customers), LLU(t->products),
         LLU(t->variants), LLU(t->checkouts), LLU(t->carts_abandoned), LLU(t->carts_recovered),
         LLU(t->carts_expired), LLU(t->carts_never));
-    json_counts(out, "payment_type", t->payment, sim_payment_names, 3);
-    json_counts(out, "financial_status", t->financial, sim_financial_names, 5);
-    json_counts(out, "fulfillment_status", t->fulfillment, sim_fulfillment_names, 4);
-    json_counts(out, "orders_trigger_ready", t->orders_trigger, sim_trigger_names, 3);
-    json_counts(out, "carts_trigger_ready", t->carts_trigger, sim_trigger_names, 3);
+    report_json_counts(out, "payment_type", t->payment, sim_payment_names, 3);
+    report_json_counts(out, "financial_status", t->financial, sim_financial_names, 5);
+    report_json_counts(out, "fulfillment_status", t->fulfillment, sim_fulfillment_names, 4);
+    report_json_counts(out, "orders_trigger_ready", t->orders_trigger, sim_trigger_names, 3);
+    report_json_counts(out, "carts_trigger_ready", t->carts_trigger, sim_trigger_names, 3);
 }
 
 /* Sums of one kind of money over all stores, by currency. */
@@ -241,5 +242,6 @@ void report_json(FILE *out, const struct report *r)
     json_money(out, "revenue_recovered", r, true);
     fputc('}', out);
     json_stores(out, r);
+    report_calls_json(out, r);
     fputs("}\n", out);
 }

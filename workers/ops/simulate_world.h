@@ -1,10 +1,12 @@
 /* What the simulated shops consist of; shared by simulate_*.c only.
  * simulate_model.c moves time, simulate_order.c, simulate_checkout.c and simulate_catalog.c are the
- * lives of the things, simulate_oracle.c counts, simulate_body*.c write Shopify's JSON. */
+ * lives of the things, simulate_oracle.c counts, simulate_body*.c write Shopify's JSON. Calls are
+ * apart: simulate_call.h. */
 #ifndef OPS_SIMULATE_WORLD_H
 #define OPS_SIMULATE_WORLD_H
 
 #include "ops/simulate_body.h"
+#include "ops/simulate_call.h"
 #include "ops/simulate_model.h"
 #include "ops/simulate_random.h"
 
@@ -167,7 +169,7 @@ struct step {
     uint32_t what;  /* index */
     uint8_t kind;   /* enum step_kind */
 };
-enum step_kind { STEP_CHECKOUT, STEP_ORDER, STEP_CUSTOMER, STEP_PRODUCT, STEP_SHOP };
+enum step_kind { STEP_CHECKOUT, STEP_ORDER, STEP_CUSTOMER, STEP_PRODUCT, STEP_SHOP, STEP_CALL };
 
 #define SIM_LIST(type)                                                                             \
     struct {                                                                                       \
@@ -187,6 +189,8 @@ struct sim {
     SIM_LIST(struct product) products;
     SIM_LIST(struct order) orders;
     SIM_LIST(struct checkout) checkouts;
+    SIM_LIST(struct call) calls;
+    uint64_t callable; /* orders and carts that might have been called so far */
     SIM_LIST(struct step) heap;
     struct body body;
     char memory[SIM_BODY_MAX];
@@ -215,6 +219,7 @@ void sim_step_order(struct sim *s, uint32_t index, struct sim_event *out);
 void sim_step_customer(struct sim *s, uint32_t index, struct sim_event *out);
 void sim_step_product(struct sim *s, uint32_t index, struct sim_event *out);
 void sim_step_shop(struct sim *s, uint32_t index, struct sim_event *out);
+void sim_step_call(struct sim *s, uint32_t index, struct sim_event *out);
 
 /* simulate_catalog.c */
 void sim_open_store(struct sim *s, unsigned index);
@@ -230,10 +235,17 @@ bool sim_phone_valid(enum phone_place place);
 
 /* simulate_order.c */
 uint32_t sim_new_order(struct sim *s, uint32_t store, uint32_t customer, uint32_t checkout);
-int64_t sim_order_total(const struct sim *s, const struct order *o); /* as it stands now */
+uint32_t sim_order_person(const struct sim *s, const struct order *o); /* who ordered */
+int64_t sim_order_total(const struct sim *s, const struct order *o);   /* as it stands now */
 
 /* simulate_checkout.c */
 uint32_t sim_new_checkout(struct sim *s, uint32_t store);
+
+/* simulate_oracle.c */
+bool sim_order_callable(const struct order *o); /* a COD order whose trigger_ready is "ready" */
+
+/* simulate_call.c: calls this customer after so long, if --calls wants it. `cod`: about an order. */
+void sim_consider_call(struct sim *s, uint32_t store, uint32_t person, bool cod, int64_t after_s);
 
 /* The bodies: each starts s->body anew. */
 void body_order(struct sim *s, const struct order *o);

@@ -1,5 +1,6 @@
 #include "runtime/config.h"
 
+#include <assert.h>
 #include <ctype.h>
 #include <errno.h>
 #include <openssl/evp.h>
@@ -8,6 +9,8 @@
 #include <string.h>
 
 #include "link.h"
+#include "recordings/provider_link.h"
+#include "recordings/store.h"
 #include "runtime/db_url.h"
 #include "runtime/log.h"
 
@@ -127,6 +130,12 @@ static const char *check_meaning(enum setting_id id, const char *text)
         if (text[0] == ',' || text[strlen(text) - 1] == ',' || strstr(text, ",,") != NULL)
             return "one secret or a comma list without empty parts: new,old";
         return NULL;
+    case SET_RECORDINGS_STORE:
+        return store_url_check(text);
+    case SET_RECORDINGS_ALLOW_PRIVATE:
+        return strcmp(text, "on") == 0 || strcmp(text, "off") == 0 ? NULL : "on or off";
+    case SET_TWILIO_RECORDINGS_AUTH:
+        return provider_link_user_check(text) ? NULL : "ACxxx:token or SKxxx:secret";
     default:
         return NULL;
     }
@@ -259,4 +268,14 @@ bool config_load(struct config *c, int *argc, char **argv, char *error, size_t e
         if (!set(c, (enum setting_id)id, given[id], error, error_size))
             return false;
     return true;
+}
+
+const char *config_text_of(const struct config *c, const char *name)
+{
+    int i = 0;
+
+    while (i < SETTING_COUNT && strcmp(settings[i].name, name) != 0)
+        i++;
+    assert(i < SETTING_COUNT);
+    return c->text[i] == NULL || *c->text[i] == '\0' ? NULL : c->text[i];
 }

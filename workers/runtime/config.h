@@ -46,6 +46,10 @@ struct config {
  * in argv (compacted, *argc updated). False: `error` holds one line naming the setting, the value and what is accepted. */
 bool config_load(struct config *c, int *argc, char **argv, char *error, size_t error_size);
 
+/* The text of the setting "STREAM_PARTITIONS", for those who get to know its name at run time; NULL: unset, or "".
+ * A name that is not in the list is our own mistake. */
+const char *config_text_of(const struct config *c, const char *name);
+
 /* Splits "host:port"; IPv6 in brackets. False: not an address. */
 bool config_address(const char *text, char *host, size_t host_size, unsigned *port);
 

@@ -4,12 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/json.h"
-
-/* Privacy law asks for an answer also when the store is long gone: nothing is kept of it, so all is
- * done. */
-static const char *const compliance_topics[] = {"customers/data_request", "customers/redact",
-                                                "shop/redact"};
+#include "voice/provider.h"
+#include "worker/source.h"
 
 enum { VERSION_BYTES = 16 };
 
@@ -50,6 +46,7 @@ void batch_reopen(struct batch *b)
 {
     arena_reset(&b->arena);
     rows_init(&b->rows, &b->arena);
+    b->calls = (struct calls){.n = 0};
     b->at = 0;
     for (uint32_t i = 0; i < b->n; i++) {
         struct entry *e = b->items[i].entry;
@@ -88,15 +85,12 @@ static bool write_letter(struct batch *b, uint32_t i, struct arena *arena,
     return true;
 }
 
-/* While the batch is being made: a letter that does not fit is like a row that does not fit, the
- * arena has failed. */
-static void reject(struct batch *b, uint32_t i, const char *reason, const char *detail)
+void batch_reject(struct batch *b, uint32_t i, const char *reason, const char *detail)
 {
-    const struct shop *shop = b->items[i].shop;
     struct dead_letter_cause cause = {
         .reason = reason,
         .detail = detail,
-        .organization_id = shop == NULL ? NULL : shop->organization_id,
+        .organization_id = b->items[i].organization_id,
     };
 
     write_letter(b, i, &b->arena, b->items[i].envelope, &cause);
@@ -154,40 +148,20 @@ static void take_out_newer(struct batch *b, uint32_t i)
     b->n--;
 }
 
-static bool is_compliance(const char *topic)
-{
-    for (size_t i = 0; i < sizeof compliance_topics / sizeof compliance_topics[0]; i++)
-        if (strcmp(compliance_topics[i], topic) == 0)
-            return true;
-    return false;
-}
-
-static void no_such_shop(struct batch *b, uint32_t i)
+/* The envelope is there: what its source makes of it. */
+static void begin_item(struct batch *b, uint32_t i, const struct shops *shops, uint64_t now_ms)
 {
     struct batch_item *item = &b->items[i];
+    const struct envelope *e = item->envelope;
 
-    if (is_compliance(item->topic)) {
-        item->open = false;
-        item->fate = FATE_IGNORE;
-        return;
-    }
-    reject(b, i, REASON_UNKNOWN_SHOP, "no connected store has this domain");
-}
-
-static void find_shop(struct batch *b, uint32_t i, const struct shops *shops, uint64_t now_ms)
-{
-    struct batch_item *item = &b->items[i];
-
-    switch (shops_find(shops, item->envelope->key, now_ms, &b->arena, &item->shop)) {
-    case SHOP_KNOWN:
-        break; /* without memory for it the arena has failed, which the caller sees */
-    case SHOP_UNKNOWN:
-        no_such_shop(b, i);
-        break;
-    case SHOP_ASK:
-        if (item->asked) /* and nothing came back */
-            no_such_shop(b, i);
-    }
+    item->topic = arena_copy(&b->arena, e->topic.p, e->topic.n);
+    item->source = source_find(arena_copy(&b->arena, e->source.p, e->source.n), &item->provider);
+    if (b->hopeless)
+        batch_reject(b, i, REASON_CRASHED_WORKER, crashed_detail);
+    else if (item->source == NULL)
+        batch_reject(b, i, REASON_UNKNOWN_SOURCE, "this program knows no such source");
+    else
+        item->source->begin(b, i, shops, now_ms);
 }
 
 /* As much of an envelope as tells its version. */
@@ -213,7 +187,7 @@ static bool decode_item(struct batch *b, uint32_t i, const struct shops *shops, 
     if (b->hopeless && item->entry->deliveries >= DELIVERIES_UNREADABLE &&
         envelope_decode(e, item->entry->bytes, shortest(item->entry->len), 0, &b->arena, &why) !=
             ENVELOPE_NEWER) {
-        reject(b, i, REASON_CRASHED_WORKER, crashed_detail);
+        batch_reject(b, i, REASON_CRASHED_WORKER, crashed_detail);
         return true;
     }
     r = envelope_decode(e, item->entry->bytes, item->entry->len, b->body_max, &b->arena, &why);
@@ -224,20 +198,11 @@ static bool decode_item(struct batch *b, uint32_t i, const struct shops *shops, 
         return false;
     }
     if (r == ENVELOPE_CORRUPT) {
-        reject(b, i, REASON_CORRUPT_ENVELOPE, why);
+        batch_reject(b, i, REASON_CORRUPT_ENVELOPE, why);
         return true;
     }
     item->envelope = e;
-    item->topic = arena_copy(&b->arena, e->topic.p, e->topic.n);
-    item->handler = handler_for(item->topic);
-    if (b->hopeless) {
-        reject(b, i, REASON_CRASHED_WORKER, crashed_detail);
-    } else if (item->handler == NULL) {
-        item->fate = FATE_UNHANDLED;
-    } else {
-        item->open = true;
-        find_shop(b, i, shops, now_ms);
-    }
+    begin_item(b, i, shops, now_ms);
     return true;
 }
 
@@ -284,18 +249,30 @@ enum batch_step batch_decode(struct batch *b, const struct shops *shops, uint64_
     return BATCH_READY;
 }
 
-/* ---- stores ---- */
+/* ---- owners ---- */
 
-const struct value *const *batch_unknown(struct batch *b, uint32_t *count)
+static bool wants_owner(const struct batch_item *item, const struct source *source)
 {
+    return item->open && item->organization_id == NULL && item->source == source;
+}
+
+static uint32_t count_wanting(const struct batch *b, const struct source *source)
+{
+    uint32_t n = 0;
+
+    for (uint32_t i = 0; i < b->n; i++)
+        n += wants_owner(&b->items[i], source);
+    return n;
+}
+
+const struct value *const *batch_unknown_shops(struct batch *b, uint32_t *count)
+{
+    uint32_t n = count_wanting(b, &source_shopify);
     const struct value **list;
     struct value *values;
     struct text last = TEXT_NULL;
-    uint32_t n = 0;
 
     *count = 0;
-    for (uint32_t i = 0; i < b->n; i++)
-        n += b->items[i].open && b->items[i].shop == NULL;
     if (n == 0)
         return NULL;
     list = arena_alloc(&b->arena, n * sizeof *list);
@@ -305,7 +282,7 @@ const struct value *const *batch_unknown(struct batch *b, uint32_t *count)
     for (uint32_t i = 0; i < b->n; i++) {
         struct batch_item *item = &b->items[i];
 
-        if (!item->open || item->shop != NULL)
+        if (!wants_owner(item, &source_shopify))
             continue;
         item->asked = true;
         if (text_equal(item->envelope->key, last))
@@ -318,41 +295,59 @@ const struct value *const *batch_unknown(struct batch *b, uint32_t *count)
     return list;
 }
 
+void batch_forget_calls(struct batch *b)
+{
+    b->calls = (struct calls){.n = 0};
+    for (uint32_t i = 0; i < b->n; i++)
+        b->items[i].call = NULL;
+}
+
+static void enter_calls(struct batch *b)
+{
+    for (uint32_t i = 0; i < b->n; i++) {
+        struct batch_item *item = &b->items[i];
+
+        if (wants_owner(item, &source_voice))
+            item->call =
+                calls_add(&b->calls, &b->arena, item->provider, item->events, item->n_events);
+    }
+}
+
+const struct value *const *const *batch_unknown_calls(struct batch *b, uint32_t *count)
+{
+    uint32_t n = count_wanting(b, &source_voice);
+    const struct value *const **lists;
+
+    *count = 0;
+    if (n == 0 || !calls_init(&b->calls, &b->arena, n))
+        return NULL;
+    enter_calls(b);
+    lists = calls_columns(&b->calls, &b->arena);
+    if (b->arena.failed) {
+        batch_forget_calls(b);
+        return NULL;
+    }
+    *count = b->calls.n;
+    return lists;
+}
+
 void batch_resolve(struct batch *b, const struct shops *shops, uint64_t now_ms)
 {
     for (uint32_t i = 0; i < b->n; i++)
-        if (b->items[i].open && b->items[i].shop == NULL)
-            find_shop(b, i, shops, now_ms);
-    b->arena.failed = false; /* who got neither a store nor a letter is found by batch_handle() */
+        if (b->items[i].open && b->items[i].organization_id == NULL)
+            b->items[i].source->resolve(b, i, shops, now_ms);
+    b->arena.failed = false; /* who got neither an owner nor a letter is found by batch_handle() */
 }
 
 /* ---- handling ---- */
 
-static bool is_json_object(const struct envelope *e)
-{
-    const char *why;
-    const struct json *root = json_parse(JSON_SLOT_EVENT, e->body, e->body_len, &why);
-
-    return root != NULL && json_type(root) == JSON_OBJECT;
-}
-
 static void handle_item(struct batch *b, uint32_t i)
 {
     struct batch_item *item = &b->items[i];
-    const struct envelope *e = item->envelope;
-    struct event ev = {
-        .topic = item->topic,
-        .shop = item->shop,
-        .triggered_us = e->triggered_us,
-        .received_us = e->received_us,
-        .body = e->body,
-        .body_len = e->body_len,
-    };
     enum verdict verdict;
 
-    memcpy(ev.digest, e->digest, sizeof ev.digest);
     rows_start_event(&b->rows, i);
-    verdict = item->handler(&ev, &b->rows);
+    verdict = item->source->handle(b, i);
     if (b->arena.failed) {
         rows_reject(&b->rows, NULL);
         return;
@@ -361,8 +356,8 @@ static void handle_item(struct batch *b, uint32_t i)
     item->fate = verdict == VERDICT_STORE ? FATE_STORE : FATE_IGNORE;
     if (verdict != VERDICT_REJECT)
         return;
-    reject(b, i, is_json_object(e) ? REASON_INVALID_VALUE : REASON_MALFORMED_BODY,
-           b->rows.reason == NULL ? "the event's handler refused it" : b->rows.reason);
+    batch_reject(b, i, item->source->readable(b, i) ? REASON_INVALID_VALUE : REASON_MALFORMED_BODY,
+                 b->rows.reason == NULL ? "the event's handler refused it" : b->rows.reason);
 }
 
 enum batch_step batch_handle(struct batch *b, size_t budget)
@@ -377,7 +372,7 @@ enum batch_step batch_handle(struct batch *b, size_t budget)
             continue;
         if (done >= budget)
             return BATCH_MORE;
-        if (item->shop == NULL) /* its copy, or its letter, did not fit */
+        if (item->organization_id == NULL) /* its owner, or its letter, did not fit */
             b->arena.failed = true;
         else
             handle_item(b, b->at);
@@ -398,7 +393,7 @@ void batch_condemn(struct batch *b, uint32_t i, const char *reason, const char *
         .reason = reason,
         .detail = detail,
         .sqlstate = sqlstate,
-        .organization_id = item->shop == NULL || minimal ? NULL : item->shop->organization_id,
+        .organization_id = minimal ? NULL : item->organization_id,
     };
     const struct envelope *e = minimal ? NULL : item->envelope;
     size_t mark = b->arena.used;

@@ -1,8 +1,10 @@
-/* One batch in the making: stream entries -> envelopes -> stores -> rows. Pure: bytes in, rows out,
+/* One batch in the making: stream entries -> envelopes -> owners -> rows. Pure: bytes in, rows out,
  * no connection, no clock.
  *
- *   batch_open -> batch_decode ... -> (ask for unknown stores) -> batch_resolve -> batch_handle ...
+ *   batch_open -> batch_decode ... -> (ask whose they are) -> batch_resolve -> batch_handle ...
  * -> encode, by ranges
+ *
+ * An owner is a connected store (Shopify) or a call's tenant (voice providers): source.h.
  *
  * Decoding and handling go in slices, so that no turn of the loop takes long. Memory is one bounded
  * arena, kept from batch to batch: a batch that does not fit is cut, what is behind the cut comes
@@ -16,6 +18,7 @@
 #include "envelope.h"
 #include "event.h"
 #include "rows.h"
+#include "worker/calls.h"
 #include "worker/dead_letter.h"
 #include "worker/shops.h"
 
@@ -40,11 +43,19 @@ struct batch_item {
     struct entry *entry;
     const struct envelope *envelope; /* NULL: none could be read */
     const char *topic;               /* of the envelope, NUL-terminated; "" without one */
-    const struct shop *shop;         /* NULL: not known yet, or none */
-    handler_fn handler;
+    const struct source *source;     /* NULL: none could be read, or nobody knows it */
+    const uint8_t *organization_id;  /* the owner's; NULL: not known yet, or none */
     enum batch_fate fate;
-    bool open;  /* waits for its store or its handler */
-    bool asked; /* its store was asked for */
+    bool open; /* waits for its owner or its handler */
+    /* of Shopify */
+    const struct shop *shop;
+    bool asked; /* the store was asked for */
+    handler_fn handler;
+    /* of a voice provider */
+    const struct voice_provider *provider;
+    const struct voice_event *events; /* what its callback says */
+    unsigned n_events;
+    const struct batch_call *call; /* that was asked about */
 };
 
 enum batch_step {
@@ -63,6 +74,7 @@ struct batch {
     size_t arena_max;
     size_t body_max;
     struct rows rows;
+    struct calls calls; /* that were asked about */
     struct arena spare; /* for the letter of one condemned item */
     uint32_t at;        /* next item to decode or to handle */
     bool hopeless;
@@ -80,7 +92,7 @@ void batch_free(struct batch *b);
 void batch_open(struct batch *b, unsigned partition, struct entry *first, uint32_t n,
                 bool hopeless);
 
-/* Starts anew with the same entries: their stores are to be found again. */
+/* Starts anew with the same entries: their owners are to be found again. */
 void batch_reopen(struct batch *b);
 
 /* At most `budget` bytes of bodies (one entry at least). */
@@ -89,7 +101,13 @@ enum batch_step batch_decode(struct batch *b, const struct shops *shops, uint64_
 
 /* The stores to ask for, in the arena, at most n of them; the same one may come twice. *count may
  * be 0. NULL: the arena is full. */
-const struct value *const *batch_unknown(struct batch *b, uint32_t *count);
+const struct value *const *batch_unknown_shops(struct batch *b, uint32_t *count);
+
+/* The calls to ask about, as calls_columns(); b->calls takes the answers. *count may be 0. NULL:
+ * the arena is full. */
+const struct value *const *const *batch_unknown_calls(struct batch *b, uint32_t *count);
+/* They could not be asked about. */
+void batch_forget_calls(struct batch *b);
 
 /* After they were asked for. */
 void batch_resolve(struct batch *b, const struct shops *shops, uint64_t now_ms);

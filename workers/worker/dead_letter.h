@@ -8,7 +8,10 @@
 #include "envelope.h"
 #include "rows.h"
 
-#define REASON_UNKNOWN_SHOP "unknown_shop"         /* no connected store has this domain */
+#define REASON_UNKNOWN_SHOP "unknown_shop" /* no connected store has this domain */
+#define REASON_UNKNOWN_CALL "unknown_call" /* nobody can tell which tenant's call it is */
+#define REASON_UNKNOWN_SOURCE                                                                      \
+    "unknown_source" /* an envelope of a source that this program does not know */
 #define REASON_CORRUPT_ENVELOPE "corrupt_envelope" /* not what a gateway writes */
 #define REASON_MALFORMED_BODY "malformed_body"     /* not JSON, or not an object */
 #define REASON_INVALID_VALUE "invalid_value"       /* JSON, but a value that cannot be */

@@ -11,22 +11,31 @@ enum { NO_ROWSET = ROWSET_COUNT, INTERVAL_BYTES = 16, TIMED_PARAMS = 3 };
 
 static const int64_t EPOCH_2000_US = INT64_C(946684800000000);
 
-#define PLAIN(name, set)                                                                           \
-    {{"schema/worker/" #name ".sql"}, ROWSET_##set, (enum rowset)NO_ROWSET, false},
-#define FAMILY(name, set, children)                                                                \
-    {{"schema/worker/" #name ".sql"}, ROWSET_##set, ROWSET_##children, false},
-#define TIMED(name, set)                                                                           \
-    {{"schema/worker/" #name ".sql"}, ROWSET_##set, (enum rowset)NO_ROWSET, true},
+#define ALONE (enum rowset) NO_ROWSET
+#define STATEMENT(name, of, with, ...)                                                             \
+    {.statement = {"schema/worker/" #name ".sql"},                                                 \
+     .set = ROWSET_##of,                                                                           \
+     .children = with,                                                                             \
+     __VA_ARGS__},
+#define PLAIN(name, set) STATEMENT(name, set, ALONE, .timed = false)
+#define FAMILY(name, set, children) STATEMENT(name, set, ROWSET_##children, .timed = false)
+#define TIMED(name, set) STATEMENT(name, set, ALONE, .timed = true)
+#define VERSIONS(name, set) STATEMENT(name, set, ALONE, .versions = true)
+#define LISTS(name, set) STATEMENT(name, set, ALONE, .versions = true, .lists = true)
 static const struct batch_statement {
     struct db_statement statement;
     enum rowset set, children;
-    bool timed;
+    bool timed, versions, lists;
 } statements[] = {
 #include "worker/statements.def"
 };
+#undef ALONE
+#undef STATEMENT
 #undef PLAIN
 #undef FAMILY
 #undef TIMED
+#undef VERSIONS
+#undef LISTS
 
 enum { N_STATEMENTS = sizeof statements / sizeof statements[0] };
 
@@ -178,6 +187,22 @@ static enum encode_result add_statement(const struct encode_input *in,
     return r;
 }
 
+/* The statement runs once, with every version. */
+static enum encode_result add_versions(const struct encode_input *in,
+                                       const struct batch_statement *s, struct arena *arena,
+                                       struct encoded *out)
+{
+    struct round all;
+    enum encode_result r =
+        from_merge(merge_versions(in->rows, s->set, in->lo, in->hi, arena, &all));
+
+    if (r != ENCODE_OK || all.n == 0)
+        return r;
+    if (s->lists)
+        merge_lists(&all);
+    return add_round(in, s, &all, arena, out);
+}
+
 static enum encode_result add_letters(const struct encode_input *in, struct arena *arena,
                                       struct encoded *out)
 {
@@ -203,22 +228,30 @@ static enum encode_result add_letters(const struct encode_input *in, struct aren
 
 /* ---- current rows for entries that came before ---- */
 
-/* Where a rowset carries the key of an order or a checkout. */
+/* What is told anew, by the first column of its rows (integration, provider) and an id. Parameters of republish.sql, in
+ * their order. */
+enum republished { ORDERS, CARTS, CALLS, REPUBLISHED };
+
+static const enum column_type first_types[REPUBLISHED] = {
+    [ORDERS] = COLUMN_UUID, [CARTS] = COLUMN_UUID, [CALLS] = COLUMN_TEXT};
+
+/* Where a rowset carries such an id. */
 static const struct key_source {
+    enum republished what;
     enum rowset set;
     unsigned key; /* column */
     int kind;     /* column that must hold `of_kind`, or -1 */
     const char *of_kind;
-    bool order; /* else a checkout */
 } key_sources[] = {
-    {ROWSET_orders, COL_orders_external_order_id, -1, NULL, true},
-    {ROWSET_deletions, COL_deletions_external_id, COL_deletions_kind, "order", true},
-    {ROWSET_checkouts, COL_checkouts_token, -1, NULL, false},
-    {ROWSET_cart_keys, COL_cart_keys_checkout_token, -1, NULL, false},
-    {ROWSET_deletions, COL_deletions_external_id, COL_deletions_kind, "checkout", false},
+    {ORDERS, ROWSET_orders, COL_orders_external_order_id, -1, NULL},
+    {ORDERS, ROWSET_deletions, COL_deletions_external_id, COL_deletions_kind, "order"},
+    {CARTS, ROWSET_checkouts, COL_checkouts_token, -1, NULL},
+    {CARTS, ROWSET_cart_keys, COL_cart_keys_checkout_token, -1, NULL},
+    {CARTS, ROWSET_deletions, COL_deletions_external_id, COL_deletions_kind, "checkout"},
+    {CALLS, ROWSET_calls, COL_calls_external_call_id, -1, NULL},
 };
 
-enum { N_KEY_SOURCES = sizeof key_sources / sizeof key_sources[0], INTEGRATION_COLUMN = 0 };
+enum { N_KEY_SOURCES = sizeof key_sources / sizeof key_sources[0], FIRST_COLUMN = 0 };
 
 static bool is_wanted(const struct encode_input *in, const struct key_source *s,
                       const struct row *r)
@@ -228,20 +261,20 @@ static bool is_wanted(const struct encode_input *in, const struct key_source *s,
 }
 
 /* Fills both lists and returns their length; with NULL lists it only counts. */
-static uint32_t keys(const struct encode_input *in, bool order, const struct value **integrations,
-                     const struct value **ids)
+static uint32_t keys(const struct encode_input *in, enum republished what,
+                     const struct value **first, const struct value **ids)
 {
     uint32_t n = 0;
 
     for (unsigned i = 0; i < N_KEY_SOURCES; i++) {
         const struct key_source *s = &key_sources[i];
 
-        for (const struct row *r = s->order == order ? in->rows->first[s->set] : NULL; r != NULL;
+        for (const struct row *r = s->what == what ? in->rows->first[s->set] : NULL; r != NULL;
              r = r->next) {
             if (!is_wanted(in, s, r))
                 continue;
             if (ids != NULL) {
-                integrations[n] = &r->v[INTEGRATION_COLUMN];
+                first[n] = &r->v[FIRST_COLUMN];
                 ids[n] = &r->v[s->key];
             }
             n++;
@@ -253,23 +286,25 @@ static uint32_t keys(const struct encode_input *in, bool order, const struct val
 static enum encode_result add_republish(const struct encode_input *in, struct arena *arena,
                                         struct encoded *out)
 {
-    uint32_t n_orders = keys(in, true, NULL, NULL), n_checkouts = keys(in, false, NULL, NULL);
-    uint32_t most = n_orders > n_checkouts ? n_orders : n_checkouts;
-    const struct value **integrations, **ids;
+    uint32_t n[REPUBLISHED], most = 0;
+    const struct value **first, **ids;
     struct params p;
 
+    for (enum republished what = 0; what < REPUBLISHED; what++) {
+        n[what] = keys(in, what, NULL, NULL);
+        most = n[what] > most ? n[what] : most;
+    }
     if (most == 0)
         return ENCODE_OK;
-    integrations = arena_alloc(arena, most * sizeof *integrations);
+    first = arena_alloc(arena, most * sizeof *first);
     ids = arena_alloc(arena, most * sizeof *ids);
-    if (arena->failed || !params_begin(&p, arena, 4))
+    if (arena->failed || !params_begin(&p, arena, 2 * REPUBLISHED))
         return ENCODE_FULL;
-    keys(in, true, integrations, ids);
-    params_array(&p, COLUMN_UUID, integrations, n_orders);
-    params_array(&p, COLUMN_TEXT, ids, n_orders);
-    keys(in, false, integrations, ids);
-    params_array(&p, COLUMN_UUID, integrations, n_checkouts);
-    params_array(&p, COLUMN_TEXT, ids, n_checkouts);
+    for (enum republished what = 0; what < REPUBLISHED; what++) {
+        keys(in, what, first, ids);
+        params_array(&p, first_types[what], first, n[what]);
+        params_array(&p, COLUMN_TEXT, ids, n[what]);
+    }
     return push(out, &republish, &p);
 }
 
@@ -298,7 +333,8 @@ enum encode_result encode_batch(const struct encode_input *in, struct arena *are
     out->n = 0;
     r = add_lock(in, arena, out);
     for (unsigned i = 0; r == ENCODE_OK && i < N_STATEMENTS; i++)
-        r = add_statement(in, &statements[i], arena, out);
+        r = statements[i].versions ? add_versions(in, &statements[i], arena, out)
+                                   : add_statement(in, &statements[i], arena, out);
     if (r == ENCODE_OK)
         r = add_letters(in, arena, out);
     if (r != ENCODE_OK)

@@ -143,6 +143,19 @@ static bool is_about_customer(const struct erase_subject *s, struct text hay)
            has_phone(hay, s->phone) || has_any_order(hay, s->order_ids);
 }
 
+/* A callback of a voice provider: what it says, and what stands in the URL that was called. */
+static bool callback_names(const struct erase_subject *s, const struct envelope *e)
+{
+    struct text body = {e->body, e->body_len};
+
+    if (s->shop)
+        return false;
+    for (unsigned i = 0; i < e->n_headers; i++)
+        if (has_folded(e->headers[i].value, s->email) || has_phone(e->headers[i].value, s->phone))
+            return true;
+    return has_folded(body, s->email) || has_phone(body, s->phone);
+}
+
 static bool event_matches(struct erase_job *job, const void *payload, size_t len)
 {
     struct envelope *e;
@@ -156,9 +169,13 @@ static bool event_matches(struct erase_job *job, const void *payload, size_t len
     for (unsigned i = 0; i < job->n; i++) {
         const struct erase_subject *s = &job->subjects[i];
 
-        if (text_equal(e->key, s->domain) &&
-            (s->shop || is_about_customer(s, (struct text){e->body, e->body_len})))
+        if (!text_equal(e->source, TEXT("shopify"))) {
+            if (callback_names(s, e))
+                return true;
+        } else if (text_equal(e->key, s->domain) &&
+                   (s->shop || is_about_customer(s, (struct text){e->body, e->body_len}))) {
             return true;
+        }
     }
     return false;
 }

@@ -4,7 +4,12 @@
  *
  * Only acknowledged entries are looked at, so erasing one too many loses nothing but a piece of
  * history; erasing one too few would leave personal data. Ids and phone numbers are therefore
- * looked for anywhere in a body, as whole numbers. */
+ * looked for anywhere in a body, as whole numbers.
+ *
+ * A store's events lie in its own partition; callbacks about calls with its customers, and the
+ * updates that came of them, in any. A callback does not say for certain whose it is: one that
+ * names the customer's phone or e-mail goes, whoever called. One that is about a whole store's
+ * customers cannot be told from others: such callbacks go when their retention ends. */
 #ifndef WORKER_ERASER_H
 #define WORKER_ERASER_H
 
@@ -22,7 +27,8 @@ struct erase_subject {
 struct erase_job {
     struct erase_subject subjects[ERASE_SUBJECTS_MAX]; /* an event asks for one */
     unsigned n;
-    bool events_only; /* leave live updates alone */
+    bool events_only;   /* leave live updates alone */
+    unsigned partition; /* whose streams are being walked */
     size_t body_max;
     struct arena arena; /* for looking into one envelope; erase_job_free() */
     uint64_t matched;

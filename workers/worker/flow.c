@@ -4,14 +4,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "runtime/db_error.h"
 #include "runtime/log.h"
-#include "worker/array.h"
 #include "worker/flow_internal.h"
 #include "worker/wall_clock.h"
 #include "worker/worker_metrics.h"
-
-static const struct db_statement lookup_shops = {"schema/worker/lookup_shops.sql"};
 
 static void turn(struct flow *f);
 
@@ -90,103 +86,6 @@ void flow_resume(struct flow *f)
     f->stopped = false;
 }
 
-/* ---- stores that are not in the cache ---- */
-
-static void learn(struct flow *f, const PGresult *r)
-{
-    uint64_t now = uv_now(f->options.loop);
-
-    for (int i = 0; i < PQntuples(r); i++) {
-        char *domain = PQgetvalue(r, i, 0);
-        const char *json = PQgetisnull(r, i, 4) ? NULL : PQgetvalue(r, i, 4);
-
-        for (char *p = domain; *p != '\0'; p++)
-            *p = (char)(*p >= 'A' && *p <= 'Z' ? *p - 'A' + 'a' : *p);
-        if (!shops_put(f->shops, text_of(domain), PQgetvalue(r, i, 1), PQgetvalue(r, i, 2), json,
-                       now))
-            log_error("a store could not be remembered", "domain", domain, NULL);
-    }
-}
-
-/* Of those that were asked for, the ones that did not come back. */
-static void learn_unknown(struct slot *s)
-{
-    struct flow *f = s->flow;
-    uint64_t now = uv_now(f->options.loop);
-
-    for (uint32_t i = 0; i < s->batch.n; i++) {
-        const struct batch_item *item = &s->batch.items[i];
-        const struct shop *shop;
-        size_t mark = s->batch.arena.used;
-
-        if (!item->asked)
-            continue;
-        if (shops_find(f->shops, item->envelope->key, now, &s->batch.arena, &shop) == SHOP_ASK)
-            shops_put_unknown(f->shops, item->envelope->key, now);
-        s->batch.arena.used = mark;
-        s->batch.arena.failed = false;
-    }
-}
-
-static void on_lookup(struct db_request *r, const struct db_outcome *o)
-{
-    struct slot *s = r->ctx;
-    struct flow *f = s->flow;
-
-    if (s->lost || f->closed) {
-        slot_close(s);
-        return;
-    }
-    if (!o->ok) {
-        if (db_error_action(o->sqlstate, 0) == DB_STOP_NOT_READY) {
-            flow_stop(f, o->sqlstate, o->message);
-            slot_pause(s, SLOT_ASKING, STOPPED_RETRY_MS);
-            return;
-        }
-        slot_pause(s, SLOT_ASKING, flow_jitter(f, 500));
-        return;
-    }
-    flow_resume(f);
-    learn(f, o->results[0]);
-    learn_unknown(s);
-    batch_resolve(&s->batch, f->shops, uv_now(f->options.loop));
-    s->state = SLOT_HANDLING;
-    flow_kick(f);
-}
-
-/* SLOT_ASKING: sends the question, or goes on if there is none. */
-static void ask(struct slot *s)
-{
-    struct flow *f = s->flow;
-    uint32_t n;
-    const struct value *const *domains = batch_unknown(&s->batch, &n);
-
-    s->state = SLOT_HANDLING;
-    if (n == 0)
-        return; /* without memory to ask, batch_handle() cuts the batch */
-    s->lookup_values[0] =
-        array_encode(&s->batch.arena, COLUMN_TEXT, domains, n, &s->lookup_lengths[0]);
-    if (s->lookup_values[0] == NULL) {
-        s->batch.arena.failed = false;
-        return;
-    }
-    s->lookup_formats[0] = 1;
-    s->lookup = (struct db_query){
-        .statement = &lookup_shops,
-        .n_params = 1,
-        .values = s->lookup_values,
-        .lengths = s->lookup_lengths,
-        .formats = s->lookup_formats,
-    };
-    s->request = (struct db_request){.queries = &s->lookup,
-                                     .n_queries = 1,
-                                     .done = on_lookup,
-                                     .ctx = s,
-                                     .deadline_ms = LOOKUP_DEADLINE_MS};
-    s->state = SLOT_RUNNING;
-    db_submit(f->options.lookups, &s->request);
-}
-
 /* ---- slots ---- */
 
 /* What left the batch while it was decoded or handled. */
@@ -256,7 +155,7 @@ static bool advance(struct slot *s)
             s->state = SLOT_ASKING;
         break;
     case SLOT_ASKING:
-        ask(s);
+        lookup_send(s);
         break;
     case SLOT_HANDLING:
         step = batch_handle(&s->batch, SLICE_BYTES);

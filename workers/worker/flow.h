@@ -2,8 +2,8 @@
  * acknowledged.
  *
  *   planner.c   which entries are the next batch          batch.c     entries -> rows (pure)
- *   flow.c      turns of the loop, slots, stores asked    store.c     rows -> transaction -> live
- * updates, XACK; what failed, why
+ *   flow.c      turns of the loop, slots                  lookup.c    whose the entries are
+ *   store.c     rows -> transaction -> live updates, XACK; what failed, why
  *
  * Happy path: flow_entries -> a slot takes a batch -> decoded, handled, encoded in slices ->
  * db_submit -> COMMIT -> consumer_settle -> the slot is free. Failures: PostgreSQL away: nothing

@@ -1,4 +1,4 @@
-/* Shared by flow.c and store.c only. */
+/* Shared by flow.c, lookup.c and store.c only. */
 #ifndef WORKER_FLOW_INTERNAL_H
 #define WORKER_FLOW_INTERNAL_H
 
@@ -17,6 +17,7 @@ enum {
     BATCH_BYTES_MAX = 4 * 1024 * 1024, /* of entries, as they lie in Redis */
     BATCH_DEADLINE_MS = 60000, /* above statement_timeout: only a dead connection takes that long */
     LOOKUP_DEADLINE_MS = 10000,
+    LOOKUPS_MAX = 2, /* stores, calls */
     OUT_ARENA_MIN = 1024 * 1024,
     OUT_ARENA_KEEP = 16 * 1024 * 1024,
     OUT_ARENA_MAX = 256 * 1024 * 1024,
@@ -29,7 +30,7 @@ enum {
 enum slot_state {
     SLOT_FREE,
     SLOT_DECODING,
-    SLOT_ASKING, /* its stores are looked up */
+    SLOT_ASKING, /* whose its entries are is looked up */
     SLOT_HANDLING,
     SLOT_SENDING, /* the range under way is to be encoded and sent */
     SLOT_RUNNING, /* sent */
@@ -47,13 +48,14 @@ struct slot {
     struct bisect bisect;
     uint32_t lo, hi;
     struct db_request request;
-    struct db_query lookup;
-    const char *lookup_values[1];
-    int lookup_lengths[1], lookup_formats[1];
-    bool lost;         /* its partition was: nothing is settled any more */
-    bool refreshed;    /* its stores were asked for anew, after a foreign key had failed */
-    bool minimal;      /* the letter of the range under way could not be stored in full */
-    unsigned attempts; /* failures of the range under way */
+    struct db_query lookups[LOOKUPS_MAX];
+    unsigned lookup_kinds[LOOKUPS_MAX]; /* of lookup.c */
+    unsigned n_lookups;
+    size_t lookup_mark; /* of the batch's arena, before they were made */
+    bool lost;          /* its partition was: nothing is settled any more */
+    bool refreshed;     /* its owners were asked for anew, after a foreign key had failed */
+    bool minimal;       /* the letter of the range under way could not be stored in full */
+    unsigned attempts;  /* failures of the range under way */
     uint64_t begun_us, sent_us;
     struct erase_job erase;
     struct live_update *updates; /* kept while erasing; in `out` */
@@ -95,6 +97,9 @@ uint64_t flow_jitter(struct flow *f, uint64_t ms);
 /* Logged once; ends with the next success. */
 void flow_stop(struct flow *f, const char *sqlstate, const char *message);
 void flow_resume(struct flow *f);
+
+/* SLOT_ASKING: sends the questions, or goes on if there are none. */
+void lookup_send(struct slot *s);
 
 /* The batch is handled: begins with its first range. */
 void store_begin(struct slot *s);

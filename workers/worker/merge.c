@@ -7,6 +7,8 @@
 
 enum { PARENT_KEYS = 2 }; /* integration and external id */
 
+static_assert(COL_call_turns_source_version == 2, "the columns before it name the call");
+
 static_assert(ROWSET_COLUMNS_MAX <= 64, "a set of columns travels as one 64-bit mask");
 
 int version_column(enum rowset set)
@@ -153,6 +155,54 @@ enum merge_result merge_rows(const struct rows *rows, enum rowset set, uint32_t 
         r->rows[r->n++] = list[i];
     }
     return MERGE_OK;
+}
+
+enum merge_result merge_versions(const struct rows *rows, enum rowset set, uint32_t lo, uint32_t hi,
+                                 struct arena *arena, struct round *out)
+{
+    uint32_t n, kept = 0;
+    struct row **list = collect(rows, set, lo, hi, arena, &n);
+
+    *out = (struct round){.rows = list};
+    if (list == NULL)
+        return n == 0 ? MERGE_OK : MERGE_FULL;
+    qsort(list, n, sizeof *list, by_key_and_age);
+    for (uint32_t i = 0; i < n; i++)
+        if (kept == 0 || compare_all(set, list[kept - 1], list[i]) != 0)
+            list[kept++] = list[i];
+    out->n = kept;
+    return MERGE_OK;
+}
+
+static bool same_columns(const struct row *a, const struct row *b, unsigned n)
+{
+    for (unsigned c = 0; c < n; c++)
+        if (compare_column(a->set, c, a, b) != 0)
+            return false;
+    return true;
+}
+
+void merge_lists(struct round *round)
+{
+    enum {
+        CALL_COLUMNS = COL_call_turns_source_version,
+        LIST_COLUMNS = COL_call_turns_source_version + 1
+    };
+    uint32_t n = round->n, kept = 0, first = 0;
+
+    while (first < n) {
+        const struct row *newest = NULL; /* the last line of the newest whole list of this call */
+        uint32_t end = first;
+
+        for (; end < n && same_columns(round->rows[first], round->rows[end], CALL_COLUMNS); end++)
+            if (round->rows[end]->v[COL_call_turns_whole].num != 0 &&
+                round->rows[end]->v[COL_call_turns_position].num >= 0)
+                newest = round->rows[end];
+        for (; first < end; first++)
+            if (newest == NULL || same_columns(newest, round->rows[first], LIST_COLUMNS))
+                round->rows[kept++] = round->rows[first];
+    }
+    round->n = kept;
 }
 
 static int compare_to_parent(const struct row *child, const struct row *parent)

@@ -35,6 +35,16 @@ enum merge_result merge_children(const struct rows *rows, enum rowset parents,
                                  const struct round *round, enum rowset children, uint32_t lo,
                                  uint32_t hi, struct arena *arena, struct round *out);
 
+/* For statements that fold the versions of a thing themselves: all rows of the range in one round, by key, of one key the
+ * newest first; the same row only once. */
+enum merge_result merge_versions(const struct rows *rows, enum rowset set, uint32_t lo, uint32_t hi,
+                                 struct arena *arena, struct round *out);
+
+/* Rows of call_turns from merge_versions(): of a call of which there are whole lists only the newest list is left. Older
+ * ones would be replaced by it, and single turns count only while there is no list; one batch may hold a hundred lists.
+ * A list without a line is none. */
+void merge_lists(struct round *round);
+
 /* Number of the column with the version, or -1. */
 int version_column(enum rowset set);
 

@@ -6,10 +6,12 @@
  * leases handed over -> connections closed. Bounded: after DRAIN_MS what is not under way is given
  * up, after FORCE_MS everything is. */
 #include <assert.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "ops/migrate.h"
+#include "recordings/recordings.h"
 #include "runtime/app.h"
 #include "runtime/db.h"
 #include "runtime/db_error.h"
@@ -64,6 +66,7 @@ static struct worker {
     struct consumer *consumer; /* NULL: the schema has not been seen yet */
     struct relay *relay;
     struct timers *timers;
+    struct recordings *recordings; /* NULL: no store is configured */
     uv_timer_t tick, deadline;
     bool redis_up;
     bool schema_ok, schema_checking, schema_logged;
@@ -155,6 +158,8 @@ static bool start_consuming(void)
     flow_set_consumer(w.flow, w.consumer);
     w.relay = relay_new(w.lookups, w.consumer, partitions);
     w.timers = timers_new(w.lookups, w.consumer, c);
+    if (w.recordings != NULL && !recordings_start(w.recordings, w.lookups, w.consumer))
+        return false;
     return w.relay != NULL && w.timers != NULL;
 }
 
@@ -257,8 +262,11 @@ static void on_tick(uv_timer_t *t)
     if (w.consumer == NULL || w.stopping)
         return;
     relay_kick(w.relay);
-    if (w.schema_ok)
+    if (w.schema_ok) {
         timers_tick(w.timers, uv_now(w.app->loop));
+        if (w.recordings != NULL)
+            recordings_tick(w.recordings, uv_now(w.app->loop));
+    }
     consumer_stats(w.consumer, &stats);
     metric_set(worker_metrics.owned, stats.owned);
     metric_set(worker_metrics.backlog, (double)stats.backlog);
@@ -272,6 +280,7 @@ static void finish(void *ctx)
     (void)ctx;
     relay_free(w.relay);
     timers_free(w.timers);
+    recordings_free(w.recordings);
     w.done(w.done_ctx);
 }
 
@@ -290,6 +299,18 @@ static void close_pools(void *ctx)
     db_close(w.lookups, on_pool_closed, NULL);
 }
 
+static void close_consumer(void *ctx)
+{
+    (void)ctx;
+    if (w.consumer == NULL) {
+        close_pools(NULL);
+        return;
+    }
+    relay_stop(w.relay);
+    timers_stop(w.timers);
+    consumer_close(w.consumer, close_pools, NULL);
+}
+
 /* Everything that can be is committed and acknowledged; or time is up. */
 static void drained(void *ctx)
 {
@@ -301,13 +322,10 @@ static void drained(void *ctx)
     uv_close((uv_handle_t *)&w.tick, NULL);
     uv_close((uv_handle_t *)&w.deadline, NULL);
     flow_give_up(w.flow);
-    if (w.consumer == NULL) {
-        close_pools(NULL);
-        return;
-    }
-    relay_stop(w.relay);
-    timers_stop(w.timers);
-    consumer_close(w.consumer, close_pools, NULL);
+    if (w.recordings != NULL)
+        recordings_close(w.recordings, close_consumer, NULL);
+    else
+        close_consumer(NULL);
 }
 
 static void on_force(uv_timer_t *t)
@@ -348,6 +366,17 @@ static void stop(void (*done)(void *ctx), void *ctx)
 
 /* ---- the role ---- */
 
+/* False: settings that do not fit together stop the start. */
+static bool open_recordings(void)
+{
+    char error[512];
+
+    w.recordings = recordings_new(w.app->loop, w.app->config, error, sizeof error);
+    if (w.recordings == NULL && error[0] != '\0')
+        fprintf(stderr, "ringback: %s\n", error);
+    return w.recordings != NULL || error[0] == '\0';
+}
+
 static bool open_pools(const struct config *c)
 {
     const char *url = CONFIG_TEXT(c, DATABASE_URL);
@@ -374,6 +403,8 @@ static bool start(struct app *app)
 {
     w = (struct worker){.app = app};
     worker_metrics_init();
+    if (!open_recordings())
+        return false;
     if (!open_pools(app->config)) {
         log_error("cannot use the database URL", "role", "worker", NULL);
         return false;

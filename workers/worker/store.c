@@ -79,7 +79,7 @@ static void count_events(const struct slot *s)
     for (uint32_t i = s->lo; i < s->hi; i++) {
         const struct batch_item *item = &s->batch.items[i];
 
-        worker_count_event(item->topic, item->fate);
+        worker_count_event(item);
         if (item->envelope != NULL && item->envelope->received_us <= now)
             metric_observe(worker_metrics.age_seconds,
                            (double)(now - item->envelope->received_us) / 1e6);
@@ -185,6 +185,14 @@ static void on_own_entry_erased(void *ctx, bool ok)
     next_range(s);
 }
 
+static void on_erased(void *ctx, bool ok);
+
+static void erase_partition(struct slot *s)
+{
+    consumer_erase(s->flow->consumer, s->erase.partition, ENTRY_ID_LAST, erase_matches, on_erased,
+                   &s->erase);
+}
+
 static void on_erased(void *ctx, bool ok)
 {
     struct slot *s = ((struct erase_job *)ctx)->owner;
@@ -196,6 +204,10 @@ static void on_erased(void *ctx, bool ok)
         else
             slot_pause(s, SLOT_SENDING,
                        ERASE_RETRY_MS); /* all of it again, which stores nothing new */
+        return;
+    }
+    if (++s->erase.partition < s->flow->planner.limits.partitions) {
+        erase_partition(s);
         return;
     }
     acknowledge(s, s->updates, s->n_updates);
@@ -212,8 +224,7 @@ static void erase(struct slot *s)
     }
     s->erase.owner = s;
     s->state = SLOT_ERASING;
-    consumer_erase(s->flow->consumer, s->batch.partition, ENTRY_ID_LAST, erase_matches, on_erased,
-                   &s->erase);
+    erase_partition(s);
 }
 
 /* Copies what points into results that are about to go away. False: no room. */

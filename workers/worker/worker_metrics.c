@@ -4,7 +4,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { TOPICS_MAX = 64 };
+#include "voice/provider.h"
+
+enum { TOPICS_MAX = 96 };
 
 struct worker_metrics worker_metrics;
 
@@ -14,6 +16,7 @@ static const char *const fate_names[FATE_COUNT] = {
 };
 
 static struct topic {
+    const char *source;
     char *name;
     struct metric *fates[FATE_COUNT];
 } topics[TOPICS_MAX];
@@ -62,32 +65,49 @@ void worker_metrics_init(void)
                                "Retained entries erased for a redaction");
 }
 
-/* The label of a topic that nobody handles would let anybody grow the list. */
-static struct topic *topic_of(const char *topic)
+static const char *source_name(const struct batch_item *item)
 {
-    const char *name = *topic != '\0' && handler_for(topic) != NULL ? topic : "other";
+    if (item->provider != NULL)
+        return item->provider->name;
+    return item->source == NULL ? "other" : "shopify";
+}
+
+/* The label of a topic that nobody handles would let anybody grow the list. */
+static const char *topic_name(const struct batch_item *item)
+{
+    bool known = item->provider != NULL ? strcmp(item->topic, "callback") == 0
+                                        : *item->topic != '\0' && handler_for(item->topic) != NULL;
+
+    return known ? item->topic : "other";
+}
+
+static struct topic *topic_of(const struct batch_item *item)
+{
+    const char *source = source_name(item), *name = topic_name(item);
 
     for (unsigned i = 0; i < n_topics; i++)
-        if (strcmp(topics[i].name, name) == 0)
+        if (strcmp(topics[i].name, name) == 0 && strcmp(topics[i].source, source) == 0)
             return &topics[i];
     if (n_topics == TOPICS_MAX || (topics[n_topics].name = strdup(name)) == NULL)
         return NULL;
+    topics[n_topics].source = source;
     return &topics[n_topics++];
 }
 
-void worker_count_event(const char *topic, enum batch_fate fate)
+void worker_count_event(const struct batch_item *item)
 {
-    struct topic *t = topic_of(topic);
-    char labels[128];
+    struct topic *t = topic_of(item);
+    char labels[160];
 
     if (t == NULL)
         return;
-    if (t->fates[fate] == NULL) {
-        snprintf(labels, sizeof labels, "topic=\"%s\",verdict=\"%s\"", t->name, fate_names[fate]);
-        t->fates[fate] = metric_counter("ringback_worker_events_total", labels,
-                                        "Events by topic and what became of them");
+    if (t->fates[item->fate] == NULL) {
+        snprintf(labels, sizeof labels, "source=\"%s\",topic=\"%s\",verdict=\"%s\"", t->source,
+                 t->name, fate_names[item->fate]);
+        t->fates[item->fate] = metric_counter("ringback_worker_events_total", labels,
+                                              "Events by topic and what became of them");
     }
-    metric_add(t->fates[fate], 1);
+    metric_add(t->fates[item->fate], 1);
 }
 
 void worker_count_letter(const char *reason)

@@ -28,8 +28,7 @@ extern struct worker_metrics worker_metrics;
 
 void worker_metrics_init(void);
 
-/* `topic` as in the envelope, "" if there is none. */
-void worker_count_event(const char *topic, enum batch_fate fate);
+void worker_count_event(const struct batch_item *item);
 void worker_count_letter(const char *reason);
 void worker_count_batch(uint32_t events);
 /* A transaction failed; db_action_name() of what is done about it. */

@@ -30,13 +30,19 @@ function packInt(n) {
   return b;
 }
 
-/** A msgpack envelope with an uncompressed body. */
-export function envelope({ version = 1, source = 'shopify', topic, key, body, triggered, received = Date.now(), id }) {
+function packMap(of) {
+  const pairs = Object.entries(of);
+  return Buffer.concat([Buffer.from([0x80 | pairs.length]), ...pairs.flatMap(([k, v]) => [packText(k), packText(v)])]);
+}
+
+/** A msgpack envelope with an uncompressed body; at most 15 headers. */
+export function envelope({ version = 1, source = 'shopify', topic, key, body, triggered, received = Date.now(), id, headers }) {
   const raw = Buffer.isBuffer(body) ? body : Buffer.from(typeof body === 'string' ? body : JSON.stringify(body));
   const pairs = [['v', packInt(version)], ['s', packText(source)], ['t', packText(topic)], ['k', packText(key)]];
   if (id !== undefined) pairs.push(['i', packText(id)]);
   if (triggered !== undefined) pairs.push(['g', packInt(BigInt(Date.parse(triggered)) * 1000n)]);
   pairs.push(['r', packInt(BigInt(received) * 1000n)]);
+  if (headers !== undefined) pairs.push(['x', packMap(headers)]);
   pairs.push(['h', packBytes(createHash('sha256').update(raw).digest().subarray(0, 8))]);
   pairs.push(['c', Buffer.from([0])], ['b', packBytes(raw)]);
   return Buffer.concat([Buffer.from([0x80 | pairs.length]), ...pairs.flatMap(([k, v]) => [packText(k), v])]);

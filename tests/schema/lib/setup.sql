@@ -124,6 +124,7 @@ BEGIN
         VALUES (pg_temp.id(_t, 'order', 9), org, integration, '9', 'cod', '2026-01-12 12:00+00');
     INSERT INTO call_transcripts (organization_id, call_id, content, sequence) VALUES (org, pg_temp.id(_t, 'call'), 'Hello', 1);
     INSERT INTO call_recordings (organization_id, call_id, storage_path) VALUES (org, pg_temp.id(_t, 'call'), 'a/b.mp3');
+    INSERT INTO call_recording_copies (call_id, organization_id, provider_url) VALUES (pg_temp.id(_t, 'call'), org, 'https://x/secret');
     INSERT INTO dead_letters (source, topic, key, organization_id, reason, digest)
         VALUES ('shopify', 'orders/create', _t || '.myshopify.com', org, 'malformed', '\x01');
     INSERT INTO commerce_abandoned_carts (id, organization_id, integration_id, checkout_token, total_value, currency, status,

@@ -63,15 +63,23 @@ export const version = (updatedMs, triggeredMs, body) => `\\x${be(BigInt(updated
 
 // ---- batches -------------------------------------------------------------------------------------
 const order = ['deletions', 'redactions', 'shop_changes', 'data_requests', 'customers', 'products', 'orders', 'checkouts',
-    'checkout_activity', 'cart_keys'];
+    'checkout_activity', 'cart_keys', 'calls', 'call_turns', 'call_recordings'];
 const statements = { deletions: 'apply_deletions', redactions: 'apply_redactions', shop_changes: 'apply_shop_changes',
     data_requests: 'store_data_requests', customers: 'upsert_customers', products: 'upsert_products', orders: 'upsert_orders',
-    checkouts: 'upsert_checkouts', checkout_activity: 'add_checkout_activity', cart_keys: 'settle_carts' };
+    checkouts: 'upsert_checkouts', checkout_activity: 'add_checkout_activity', cart_keys: 'settle_carts',
+    calls: 'upsert_calls', call_turns: 'upsert_transcripts', call_recordings: 'upsert_recordings' };
 const children = { products: 'product_variants', orders: 'order_items' };
 export const settings = { abandon: '30 minutes', expire: '30 days' };
 
+// Statements that fold versions themselves get them all at once.
+const folding = new Set(['calls', 'call_turns', 'call_recordings']);
+
 // Rounds as workers/worker/merge.h describes them: the newest version first, then older ones that add something.
 export function rounds(set, rows) {
+    if (folding.has(set)) {
+        const once = [...new Map(rows.map((row) => [JSON.stringify(row), row])).values()];
+        return once.length > 0 ? [once] : [];
+    }
     const columns = rowsets[set];
     const keys = columns.filter((c) => c.flag === 'KEY').map((c) => c.name);
     const versionColumn = columns.find((c) => c.flag === 'VER')?.name;
