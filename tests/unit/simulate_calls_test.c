@@ -1,4 +1,4 @@
-/* ops/simulate: the calls. Their callbacks, signed, doubled and shuffled, are read back by the
+/* simulate: the calls. Their callbacks, signed, doubled and shuffled, are read back by the
  * providers' own handlers and summed up here in the simplest way: that must be what the simulator
  * says must come of them. */
 #include <setjmp.h>
@@ -11,9 +11,9 @@
 
 #include <cmocka.h>
 
-#include "ops/simulate_deal.h"
-#include "ops/simulate_random.h"
 #include "runtime/jsontext.h"
+#include "simulate/deal.h"
+#include "simulate/random.h"
 #include "voice/provider.h"
 
 enum { CALLS_MAX = 20000, LIVE_MAX = 8, ARENA_SIZE = 4 * 1024 * 1024 };

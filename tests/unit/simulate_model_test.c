@@ -1,4 +1,4 @@
-/* ops/simulate: the same seed is the same day, and the totals are those of the events that went
+/* simulate: the same seed is the same day, and the totals are those of the events that went
  * out. */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -11,10 +11,10 @@
 #include <cmocka.h>
 
 #include "base/phone.h"
-#include "ops/simulate_locale.h"
-#include "ops/simulate_model.h"
-#include "ops/simulate_random.h"
 #include "runtime/jsontext.h"
+#include "simulate/locale.h"
+#include "simulate/model.h"
+#include "simulate/random.h"
 
 enum { BODY_TYPICAL_MAX = 32 * 1024 };
 

@@ -1,4 +1,4 @@
-/* ops/simulate: what goes over the wire and what comes back. */
+/* simulate: what goes over the wire and what comes back. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -10,11 +10,11 @@
 #include <cmocka.h>
 
 #include "base/hmac.h"
-#include "ops/simulate_deal.h"
-#include "ops/simulate_histogram.h"
-#include "ops/simulate_reply.h"
-#include "ops/simulate_sightings.h"
-#include "ops/simulate_websocket.h"
+#include "simulate/deal.h"
+#include "simulate/histogram.h"
+#include "simulate/reply.h"
+#include "simulate/sightings.h"
+#include "simulate/websocket.h"
 
 enum { EVENTS = 400 };
 
