@@ -268,6 +268,11 @@ static bool load_keys(const struct config *config)
         log_warn(
             "realtime admits nobody: neither RINGBACK_JWT_SECRET nor RINGBACK_JWKS_FILE is set",
             NULL);
+    if (file == NULL && CONFIG_TEXT(config, JWKS_URL) != NULL)
+        log_warn(
+            "realtime reads keys from RINGBACK_JWKS_FILE, not from RINGBACK_JWKS_URL: save the "
+            "document there",
+            NULL);
     return true;
 }
 
