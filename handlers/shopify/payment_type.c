@@ -13,11 +13,16 @@
  * "manual", then the online names: "Razorpay COD" is COD. */
 #include "shopify/payment_type.h"
 
+#include <unicode/uchar.h>
+#include <unicode/utf8.h>
+
 #include "shopify/words.h"
 
 enum {
-    GATEWAY_BYTES_MAX = 128
-}; /* of a name or an entry, folded; what is longer is recognised by its beginning */
+    GATEWAY_BYTES_MAX =
+        128, /* of a name or an entry, folded; what is longer is recognised by its beginning */
+    GATEWAY_TEXT_MAX = 1024 /* of it that is looked at */
+};
 
 /* Folded already: lower case, single spaces. */
 static const char *const cod_names[] = {
@@ -49,20 +54,26 @@ struct folded {
     size_t n;
 };
 
-static bool is_separator(char c)
+static bool is_separator(UChar32 c)
 {
-    return c == ' ' || c == '\t' || c == '\r' || c == '\n' || c == '_' || c == '-';
+    return c == '_' || c == '-' || u_isUWhiteSpace(c);
 }
 
+/* Lower case by Unicode's simple case folding, single spaces, none at the ends. */
 static struct folded fold(struct text t)
 {
     struct folded f = {.n = 0};
+    int32_t i = 0, length = t.n < GATEWAY_TEXT_MAX ? (int32_t)t.n : GATEWAY_TEXT_MAX;
 
-    for (size_t i = 0; i < t.n && f.n < sizeof f.bytes; i++) {
-        if (!is_separator(t.p[i]))
-            f.bytes[f.n++] = words_lower(t.p[i]);
-        else if (f.n > 0 && f.bytes[f.n - 1] != ' ')
-            f.bytes[f.n++] = ' ';
+    while (i < length) {
+        UChar32 c;
+        U8_NEXT_OR_FFFD((const uint8_t *)t.p, i, length, c);
+        if (is_separator(c) && (f.n == 0 || f.bytes[f.n - 1] == ' '))
+            continue;
+        c = is_separator(c) ? ' ' : u_foldCase(c, U_FOLD_CASE_DEFAULT);
+        if (f.n + (size_t)U8_LENGTH(c) > sizeof f.bytes)
+            break;
+        U8_APPEND_UNSAFE((uint8_t *)f.bytes, f.n, (uint32_t)c);
     }
     while (f.n > 0 && f.bytes[f.n - 1] == ' ')
         f.n--;

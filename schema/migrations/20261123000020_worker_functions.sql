@@ -552,8 +552,8 @@ BEGIN
     FROM (SELECT 'redacted_shop' AS kind, '' AS external_id WHERE shop
           UNION ALL SELECT 'redacted_order', unnest(listed)
           UNION ALL SELECT 'redacted_customer', unnest(customers)
-          UNION ALL SELECT 'redacted_email', personal_hash(_email) WHERE _email IS NOT NULL
-          UNION ALL SELECT 'redacted_phone', personal_hash(_phone) WHERE _phone IS NOT NULL) d
+          UNION ALL SELECT 'redacted_email', personal_hash(unnest(emails))
+          UNION ALL SELECT 'redacted_phone', personal_hash(unnest(CASE WHEN shop THEN array_remove(ARRAY[_phone], NULL) ELSE phones END))) d
     ORDER BY 1, 2, 3
     ON CONFLICT (integration_id, kind, external_id) DO UPDATE SET at = greatest(t.at, excluded.at)
     WHERE t.at IS DISTINCT FROM greatest(t.at, excluded.at);

@@ -43,6 +43,8 @@ static void gateway_names_decide(void **state)
          "null", "\"pending\"", "cod"},
         {"[\"cod\",\"Cash on Delivery (COD)\"]", "null", "\"pending\"", "cod"},
         {"\"Cash on Delivery (COD)\"", "null", "\"pending\"", "cod"},
+        {"[\"\\u00a0COD\\u00a0\"]", "null", "\"pending\"", "cod"},
+        {"[\"Cash\\u00a0on\\u00a0Delivery\"]", "null", "\"pending\"", "cod"},
         /* whole words only */
         {"[\"codfish payments\"]", "null", "\"pending\"", "unknown"},
         {"[\"PayCOD\"]", "null", "\"pending\"", "unknown"},
@@ -98,6 +100,9 @@ static void a_store_has_its_own_list(void **state)
     check(&shop, "[\"manual\"]", "null", "\"paid\"", "cod");
     check(&shop, "[\"Cash on Delivery (COD)\"]", "null", "\"pending\"",
           "unknown"); /* the list replaces, it does not add */
+    shop.cod_gateways = TEXT("[\"НАЛОЖЕННЫЙ платёж\", \"ödeme\"]");
+    check(&shop, "[\"наложенный ПЛАТЁЖ\"]", "null", "\"pending\"", "cod");
+    check(&shop, "[\"Kapıda ÖDEME\"]", "null", "\"pending\"", "cod");
     shop.cod_gateways = TEXT("[]");
     check(&shop, "[\"Cash on Delivery (COD)\"]", "null", "\"paid\"", "prepaid");
     shop.cod_gateways = TEXT("[\"\"]");
