@@ -41,14 +41,19 @@ static uint64_t age_ms(const struct consumer *c, struct entry_id id)
     return c->redis_ms > id.ms ? c->redis_ms - id.ms : 0;
 }
 
-/* The first entry that was not delivered yet. */
+/* The first entry that was not delivered yet. None at all: after Redis came back from its log, its
+ * "lag" may speak of entries that were read long ago. */
 static void on_next(void *ctx, const redisReply *r)
 {
     struct partition *p = ctx;
     struct entry_id id;
 
-    if (p->cursor.state != CURSOR_OFF && reply_id(reply_at(reply_at(r, 0), 0), &id))
+    if (p->cursor.state == CURSOR_OFF)
+        return;
+    if (reply_id(reply_at(reply_at(r, 0), 0), &id))
         p->oldest_ms = age_ms(p->consumer, id);
+    else if (r != NULL && r->type == REDIS_REPLY_ARRAY && r->elements == 0)
+        p->lag = 0;
 }
 
 static void find_oldest(struct partition *p)
