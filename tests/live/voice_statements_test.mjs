@@ -200,7 +200,7 @@ test('delivered three times, one by one or together, it answers nothing more and
         table === 'call_voice_state' ? ` JOIN calls c ON c.id = x.call_id WHERE c.` : ' WHERE x.'}organization_id = '${t.organization_id}';`).join('\n'));
     const was = marks();
     assert.match(was, /call_voice_state\|\{/);
-    assert.deepEqual(play(t, [...events, ...events.toReversed()]), []);
+    assert.deepEqual(play(t, [...events, ...[...events].reverse()]), []);
     assert.deepEqual(run(batch([...events, ...events].map((event) => event(t)), T0)), []);
     assert.equal(marks(), was);
 });
@@ -308,7 +308,7 @@ test('two batches that meet the same new number do not wait for each other for e
     const t = fresh();
     const phones = Array.from({ length: 40 }, (_, i) => `+9197000000${String(i).padStart(2, '0')}`);
     const events = (list, name) => list.map((phone, i) => callback(ENDED, T0, { customer_phone: phone }, { id: `${t.call}-${name}-${i}` })(t));
-    run(batch(events(phones, 'a'), T0) + batch(events(phones.toReversed(), 'b'), T0));
+    run(batch(events(phones, 'a'), T0) + batch(events([...phones].reverse(), 'b'), T0));
     assert.equal(ask(`SELECT count(*), count(DISTINCT phone) FROM contacts WHERE organization_id = '${t.organization_id}'`), '41|41');
     assert.equal(ask(`SELECT count(*) FROM calls WHERE organization_id = '${t.organization_id}' AND contact_id IS NOT NULL`), '80');
 });
@@ -567,7 +567,7 @@ test('random histories, three times each, shuffled and in batches of any size, l
         const plays = [{ t: tenant(), list: events, size: () => 1 },
             { t: tenant(), list: shuffle(rnd, [...events, ...events, ...events]), size: () => 1 },
             { t: tenant(), list: shuffle(rnd, [...events, ...events, ...events]), size: () => 1 + Math.floor(rnd() * 8) },
-            { t: tenant(), list: events.toReversed(), size: () => events.length }];
+            { t: tenant(), list: [...events].reverse(), size: () => events.length }];
         run(plays.map(({ t, list, size }) => {
             let script = t.setup;
             for (let i = 0; i < list.length;) {
