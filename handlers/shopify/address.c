@@ -1,6 +1,6 @@
 /* Addresses are kept as Shopify sends them; only their country is looked at. */
 #include "shopify/buyer.h"
-#include "shopify/words.h"
+#include "base/words.h"
 
 struct text address_json(struct reader *in, const struct json *address)
 {

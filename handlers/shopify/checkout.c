@@ -6,7 +6,7 @@
 #include "shopify/cart_keys.h"
 #include "shopify/customer.h"
 #include "shopify/line_items.h"
-#include "shopify/words.h"
+#include "base/words.h"
 
 /* The number by which REST and the abandoned-checkouts list know it: `id` until API version
  * 2026-04, since then only `name`, which is "#" and the number. */

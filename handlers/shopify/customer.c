@@ -6,7 +6,7 @@
 #include "shopify/buyer.h"
 #include "shopify/deletion.h"
 #include "shopify/tags.h"
-#include "shopify/words.h"
+#include "base/words.h"
 
 /* default_address, or the one of addresses[] that says so. */
 static const struct json *home_of(const struct json *customer)

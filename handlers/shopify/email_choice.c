@@ -1,6 +1,6 @@
 /* Which e-mail address an order or a checkout goes by. Phone-only checkouts send "" at the top. */
 #include "shopify/buyer.h"
-#include "shopify/words.h"
+#include "base/words.h"
 
 struct text email_of(struct reader *in, const struct json *object, const char *key)
 {

@@ -1,6 +1,6 @@
 /* Which name an order or a checkout goes by. */
 #include "shopify/buyer.h"
-#include "shopify/words.h"
+#include "base/words.h"
 
 struct text full_name(struct reader *in, const struct json *object)
 {

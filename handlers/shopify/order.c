@@ -9,7 +9,7 @@
 #include "shopify/payment_type.h"
 #include "shopify/status.h"
 #include "shopify/tags.h"
-#include "shopify/words.h"
+#include "base/words.h"
 
 /* What edits and refunds have left of an amount, if the body says so; else the amount at checkout.
  * Shop currency. */

@@ -16,7 +16,7 @@
 #include <unicode/uchar.h>
 #include <unicode/utf8.h>
 
-#include "shopify/words.h"
+#include "base/words.h"
 
 enum {
     GATEWAY_BYTES_MAX =

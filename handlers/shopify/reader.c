@@ -5,7 +5,7 @@
 #include "base/decimal.h"
 #include "base/json_out.h"
 #include "base/time.h"
-#include "shopify/words.h"
+#include "base/words.h"
 
 void reader_open(struct reader *in, const struct event *ev, struct rows *out)
 {

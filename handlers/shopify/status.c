@@ -1,6 +1,6 @@
 #include "shopify/status.h"
 
-#include "shopify/words.h"
+#include "base/words.h"
 
 struct pair {
     const char *theirs, *ours;

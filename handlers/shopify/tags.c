@@ -1,7 +1,7 @@
 #include "shopify/tags.h"
 
 #include "base/json_out.h"
-#include "shopify/words.h"
+#include "base/words.h"
 
 static unsigned put_tag(struct json_out *o, struct text tag)
 {

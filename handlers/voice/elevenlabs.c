@@ -1,7 +1,7 @@
 /* ElevenLabs Agents: one webhook after the call, or one that it could not be placed
  * (elevenlabs.io/docs, "Post-call webhooks"). Nothing live. The audio, which comes in a webhook of
  * its own, is not kept: it has no link. */
-#include "shopify/words.h"
+#include "base/words.h"
 #include "voice/ended_reason.h"
 #include "voice/metadata.h"
 #include "voice/moments.h"

@@ -1,6 +1,6 @@
 #include "voice/ended_reason.h"
 
-#include "shopify/words.h"
+#include "base/words.h"
 
 static bool matches(const struct ended_rule *rule, struct text reason)
 {

@@ -1,7 +1,7 @@
 #include "voice/form_call.h"
 
 #include "base/json.h"
-#include "shopify/words.h"
+#include "base/words.h"
 #include "voice/moments.h"
 #include "voice/numbers.h"
 #include "voice/payload.h"

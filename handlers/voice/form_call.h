@@ -4,7 +4,7 @@
 #define VOICE_FORM_CALL_H
 
 #include "voice/ended_reason.h"
-#include "voice/form.h"
+#include "base/form.h"
 #include "voice/metadata.h"
 #include "voice/provider.h"
 

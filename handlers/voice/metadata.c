@@ -2,7 +2,7 @@
 
 #include <stddef.h>
 
-#include "shopify/words.h"
+#include "base/words.h"
 #include "voice/numbers.h"
 #include "voice/payload.h"
 

@@ -5,7 +5,7 @@
 
 #include "base/json.h"
 #include "base/json_out.h"
-#include "voice/form.h"
+#include "base/form.h"
 #include "voice/provider.h"
 
 enum {

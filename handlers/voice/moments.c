@@ -4,7 +4,7 @@
 
 #include "base/time.h"
 #include "event.h"
-#include "shopify/words.h"
+#include "base/words.h"
 #include "voice/numbers.h"
 
 enum { MOMENT_TEXT_MAX = 40 };

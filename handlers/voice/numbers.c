@@ -2,7 +2,7 @@
 
 #include <stdlib.h>
 
-#include "shopify/words.h"
+#include "base/words.h"
 #include "voice/provider.h"
 
 static bool is_digit(char c)

@@ -2,7 +2,7 @@
 
 #include <assert.h>
 
-#include "shopify/words.h"
+#include "base/words.h"
 
 const struct json *payload_open(const struct voice_request *r, const char **why)
 {

@@ -1,6 +1,6 @@
 /* Plivo: ring, answer, hangup and record callbacks (www.plivo.com/docs/voice, "Hangup causes";
  * signature V3 as in its SDKs). */
-#include "shopify/words.h"
+#include "base/words.h"
 #include "voice/callback_url.h"
 #include "voice/form_call.h"
 #include "voice/moments.h"

@@ -3,7 +3,7 @@
 #include <stdio.h>
 
 #include "base/time.h"
-#include "voice/form.h"
+#include "base/form.h"
 #include "voice/moments.h"
 #include "voice/signing.h"
 

@@ -1,6 +1,6 @@
 /* Retell: lifecycle webhooks {event, call{...}} (docs.retellai.com, "Webhook overview"; signature as
  * in its SDKs). What happened follows from the event's name: call_status is stale in real ones. */
-#include "shopify/words.h"
+#include "base/words.h"
 #include "voice/ended_reason.h"
 #include "voice/metadata.h"
 #include "voice/moments.h"

@@ -3,7 +3,7 @@
 #include <openssl/core_names.h>
 #include <openssl/evp.h>
 
-#include "shopify/words.h"
+#include "base/words.h"
 
 struct text signing_header(const struct voice_request *r, const char *name)
 {

@@ -1,6 +1,6 @@
 #include "voice/turns.h"
 
-#include "shopify/words.h"
+#include "base/words.h"
 #include "voice/moments.h"
 #include "voice/numbers.h"
 

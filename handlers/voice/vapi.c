@@ -1,6 +1,6 @@
 /* Vapi: server messages {message:{type, timestamp, call{...}, ...}} (docs.vapi.ai, "Server events").
  * message.call is a snapshot taken at any time before: what happened stands in the message. */
-#include "shopify/words.h"
+#include "base/words.h"
 #include "voice/ended_reason.h"
 #include "voice/metadata.h"
 #include "voice/moments.h"

@@ -3,7 +3,7 @@
 
 #include "base/phone.h"
 #include "rows.h"
-#include "shopify/words.h"
+#include "base/words.h"
 #include "voice/numbers.h"
 #include "voice/provider.h"
 

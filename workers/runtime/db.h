@@ -15,13 +15,16 @@
 
 /* A statement lives in schema/, in a file of its own; it is prepared on first use on each connection. */
 struct db_statement {
-    const char *path; /* "schema/worker/upsert_orders.sql" */
+    const char *path; /* "schema/worker/upsert_orders.sql"; of a variant, a name that no other text has */
 };
 
 enum { DB_PARAMS_MAX = 80, DB_QUERIES_MAX = 32 };
 
 struct db_query {
     const struct db_statement *statement;
+    const char *text; /* NULL: the statement's file as it is; else a variant of it, which always goes
+                         with this statement */
+    bool rare; /* not worth a place among the prepared ones: parsed and planned at each use */
     int n_params;
     const char *const *values; /* NULL entry: SQL NULL */
     const int *lengths;        /* for binary ones */
@@ -35,6 +38,7 @@ struct db_outcome {
     bool ok;
     char sqlstate[6]; /* "" when ok; "08006" when the connection was lost */
     char message[256];
+    char detail[256], hint[32], column[64]; /* what RAISE ... USING said; "" when it did not */
     unsigned failed_at; /* index of the query that failed */
     PGresult **results; /* when ok: one per query; valid during the callback */
 };
@@ -50,8 +54,9 @@ struct db_request {
     uint64_t
         deadline_ms; /* 0: none; later than this after submission the connection is cut: SQLSTATE 57014;
                                      * still waiting for a connection by then: "08006", nothing was sent */
+    uint64_t wait_ms; /* 0: deadline_ms; a shorter bound for waiting in line alone */
     struct db_request *next; /* this and the rest are the pool's */
-    uint64_t due_ms;
+    uint64_t due_ms, wait_due_ms;
     unsigned attempts;
 };
 
@@ -59,6 +64,8 @@ struct db_options {
     const char *url;
     const char *application_name;
     unsigned connections;
+    unsigned depth; /* requests in flight on one connection at most; 0: DB_PIPE_DEPTH. A slow statement
+                       keeps those behind it waiting */
     const char *const
         *setup; /* NULL-terminated SET commands run on each new connection; may be NULL */
     void (*on_state)(void *ctx, unsigned up,

@@ -114,6 +114,13 @@ static enum db_result kind_of(const PGresult *r)
     }
 }
 
+static void keep_field(char *out, size_t size, const PGresult *r, int code)
+{
+    const char *text = PQresultErrorField(r, code);
+
+    db_one_line(out, size, text == NULL ? "" : text);
+}
+
 static void keep_error(struct db_cargo *cargo, unsigned query, const PGresult *r)
 {
     const char *sqlstate = PQresultErrorField(r, PG_DIAG_SQLSTATE);
@@ -122,6 +129,9 @@ static void keep_error(struct db_cargo *cargo, unsigned query, const PGresult *r
     snprintf(cargo->sqlstate, sizeof cargo->sqlstate, "%s", sqlstate == NULL ? "08006" : sqlstate);
     db_one_line(cargo->message, sizeof cargo->message,
                 message == NULL ? PQresultErrorMessage(r) : message);
+    keep_field(cargo->detail, sizeof cargo->detail, r, PG_DIAG_MESSAGE_DETAIL);
+    keep_field(cargo->hint, sizeof cargo->hint, r, PG_DIAG_MESSAGE_HINT);
+    keep_field(cargo->column, sizeof cargo->column, r, PG_DIAG_COLUMN_NAME);
     cargo->failed_at = query;
 }
 
@@ -155,8 +165,11 @@ static void finish(struct db_conn *c, struct db_cargo *cargo, bool ok)
 
     memcpy(o.sqlstate, cargo->sqlstate, sizeof o.sqlstate);
     memcpy(o.message, cargo->message, sizeof o.message);
+    memcpy(o.detail, cargo->detail, sizeof o.detail);
+    memcpy(o.hint, cargo->hint, sizeof o.hint);
+    memcpy(o.column, cargo->column, sizeof o.column);
     if (ok)
-        o.sqlstate[0] = o.message[0] = '\0';
+        o.sqlstate[0] = o.message[0] = o.detail[0] = o.hint[0] = o.column[0] = '\0';
     c->owner->on_done(c, cargo->request, &o); /* `cargo` is a copy: the slot may be in use again */
     clear_results(cargo);
 }
@@ -187,7 +200,8 @@ static bool on_end(struct db_conn *c, const struct db_flight *flight, struct db_
     }
     if (!ok && db_error_action(cargo.sqlstate, 0) == DB_PREPARE_AGAIN)
         for (unsigned i = 0; i < cargo.request->n_queries; i++)
-            forget_statement(c, &cargo.request->queries[i]);
+            if (!cargo.request->queries[i].rare)
+                forget_statement(c, &cargo.request->queries[i]);
     finish(c, &cargo, ok);
     if (useless && c->state == DB_CONN_UP) /* a demoted primary, a server that shuts down */
         lost(c, "08006", cargo.message);
@@ -467,22 +481,33 @@ static void name_of(char out[NAME_MAX_LEN], const struct db_conn *c, uint32_t nu
     snprintf(out, NAME_MAX_LEN, "rb_%08x_%u", c->incarnation, number);
 }
 
+static const char *sql_of(const struct db_query *q)
+{
+    const struct asset *file = q->text == NULL ? asset_find(q->statement->path) : NULL;
+
+    assert(q->text != NULL || file != NULL); /* the pool looked before it sent */
+    return q->text != NULL ? q->text : file->data;
+}
+
 /* Puts one query into the pipeline, preceded by its preparation if need be. */
 static bool send_query(struct db_conn *c, struct db_cargo *cargo, unsigned i, uint32_t *steps)
 {
     const struct db_query *q = &cargo->request->queries[i];
-    unsigned no = c->owner->statement_no(c, q->statement);
+    unsigned no;
     char name[NAME_MAX_LEN];
 
+    if (q->rare) {
+        cargo->query_of[(*steps)++] = (uint8_t)i;
+        return PQsendQueryParams(c->pg, sql_of(q), q->n_params, NULL, q->values, q->lengths,
+                                 q->formats, q->result_format) == 1;
+    }
+    no = c->owner->statement_no(c, q->statement);
     if (c->prepared[no] == 0) {
-        const struct asset *sql = asset_find(q->statement->path);
-
-        assert(sql != NULL); /* the pool looked before it sent */
         c->prepared[no] = ++c->names;
         name_of(name, c, c->prepared[no]);
         cargo->prepares[*steps] = true;
         cargo->query_of[(*steps)++] = (uint8_t)i;
-        if (!PQsendPrepare(c->pg, name, sql->data, 0, NULL))
+        if (!PQsendPrepare(c->pg, name, sql_of(q), 0, NULL))
             return false;
     }
     name_of(name, c, c->prepared[no]);

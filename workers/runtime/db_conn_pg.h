@@ -14,7 +14,7 @@
 #include "runtime/db_conninfo_pg.h"
 #include "runtime/db_pipe.h"
 
-enum { DB_STATEMENTS_MAX = 256, DB_STEPS_MAX = 2 * DB_QUERIES_MAX };
+enum { DB_STATEMENTS_MAX = 512, DB_STEPS_MAX = 2 * DB_QUERIES_MAX };
 
 enum db_conn_state {
     DB_CONN_WAITING,
@@ -45,6 +45,7 @@ struct db_cargo {
     bool prepares[DB_STEPS_MAX]; /* the step prepares that query's statement, it does not run it */
     char sqlstate[6];
     char message[256];
+    char detail[256], hint[32], column[64];
     unsigned failed_at;
 };
 

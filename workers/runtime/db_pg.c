@@ -109,9 +109,12 @@ static void fail(struct db_request *r, const char *sqlstate, const char *message
 /* NULL: all of the request's statements exist; else the path of the first that does not. */
 static const char *missing_statement(const struct db_request *r)
 {
-    for (unsigned i = 0; i < r->n_queries; i++)
-        if (asset_find(r->queries[i].statement->path) == NULL)
-            return r->queries[i].statement->path;
+    for (unsigned i = 0; i < r->n_queries; i++) {
+        const struct db_query *q = &r->queries[i];
+
+        if (q->text == NULL && asset_find(q->statement->path) == NULL)
+            return q->statement->path;
+    }
     return NULL;
 }
 
@@ -122,7 +125,8 @@ static struct db_conn *least_busy(struct db_pool *p)
     for (unsigned i = 0; i < p->options.connections; i++) {
         struct db_conn *c = &p->conns[i];
 
-        if (db_conn_has_room(c) && (best == NULL || db_conn_in_flight(c) < db_conn_in_flight(best)))
+        if (db_conn_has_room(c) && db_conn_in_flight(c) < p->options.depth &&
+            (best == NULL || db_conn_in_flight(c) < db_conn_in_flight(best)))
             best = c;
     }
     return best;
@@ -165,6 +169,11 @@ static bool is_due(const struct db_request *r, uint64_t now)
     return r->deadline_ms != 0 && now >= r->due_ms;
 }
 
+static bool has_waited(const struct db_request *r, uint64_t now)
+{
+    return is_due(r, now) || (r->wait_ms != 0 && now >= r->wait_due_ms);
+}
+
 /* Requests that never left are taken out of the line, the others keep their order. */
 static void expire_waiting(struct db_pool *p, uint64_t now)
 {
@@ -173,7 +182,7 @@ static void expire_waiting(struct db_pool *p, uint64_t now)
 
     p->waiting = (struct line){NULL, NULL};
     while ((r = take(&all)) != NULL)
-        put(is_due(r, now) ? &expired : &p->waiting, r);
+        put(has_waited(r, now) ? &expired : &p->waiting, r);
     while ((r = take(&expired)) != NULL)
         fail(r, "08006", p->reason[0] == '\0' ? "no connection in time" : p->reason);
 }
@@ -322,6 +331,8 @@ struct db_pool *db_open(uv_loop_t *loop, const struct db_options *options)
         return NULL;
     p->loop = loop;
     p->options = *options;
+    if (p->options.depth == 0)
+        p->options.depth = DB_PIPE_DEPTH;
     if (!db_conninfo_read(&p->info, options->url, options->application_name, &why)) {
         free(p);
         return NULL;
@@ -362,6 +373,7 @@ void db_submit(struct db_pool *p, struct db_request *r)
     assert(r->n_queries > 0 && r->n_queries <= DB_QUERIES_MAX);
     r->attempts = 0;
     r->due_ms = uv_now(p->loop) + r->deadline_ms;
+    r->wait_due_ms = uv_now(p->loop) + r->wait_ms;
     put(&p->waiting, r);
     ask_for_turn(p);
 }

@@ -53,12 +53,14 @@ http_arrived_us(const struct http_request *r); /* wall clock when the headers we
 /* Room for the handler's own per-request state, zeroed, freed with the request. NULL: out of memory, answer 503. */
 void *http_scratch(struct http_request *r, size_t size);
 
+enum { HTTP_REPLY_HEADERS_MAX = 32 };
+
 struct http_reply {
     unsigned status;
     const char *content_type; /* NULL: text/plain */
     const char *body;         /* copied */
     size_t len;
-    const char *headers[16]; /* name, value, name, value ..., NULL */
+    const char *headers[HTTP_REPLY_HEADERS_MAX]; /* name, value, name, value ..., NULL */
 };
 void http_respond(struct http_request *r, const struct http_reply *reply);
 

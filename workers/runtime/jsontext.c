@@ -4,6 +4,8 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "base/utf8.h"
+
 /* The skip_* functions return the first byte behind what they recognised, or NULL. */
 
 static const char *skip_space(const char *p, const char *end)
@@ -13,37 +15,11 @@ static const char *skip_space(const char *p, const char *end)
     return p;
 }
 
-/* One code point of two or more bytes: no overlong forms, no surrogates, nothing above U+10FFFF. */
 static const char *skip_utf8(const char *p, const char *end)
 {
-    const unsigned char *s = (const unsigned char *)p;
-    unsigned char low = 0x80, high = 0xBF;
-    size_t n;
+    size_t n = utf8_character(p, (size_t)(end - p));
 
-    if (s[0] >= 0xC2 && s[0] <= 0xDF)
-        n = 2;
-    else if (s[0] >= 0xE0 && s[0] <= 0xEF)
-        n = 3;
-    else if (s[0] >= 0xF0 && s[0] <= 0xF4)
-        n = 4;
-    else
-        return NULL;
-    if ((size_t)(end - p) < n)
-        return NULL;
-    if (s[0] == 0xE0)
-        low = 0xA0;
-    else if (s[0] == 0xED)
-        high = 0x9F;
-    else if (s[0] == 0xF0)
-        low = 0x90;
-    else if (s[0] == 0xF4)
-        high = 0x8F;
-    if (s[1] < low || s[1] > high)
-        return NULL;
-    for (size_t i = 2; i < n; i++)
-        if ((s[i] & 0xC0) != 0x80)
-            return NULL;
-    return p + n;
+    return n == 0 ? NULL : p + n;
 }
 
 static int hex_digit(char c)

@@ -1,6 +1,6 @@
 /* application/x-www-form-urlencoded: bodies of the form providers, queries of callback URLs. */
-#ifndef VOICE_FORM_H
-#define VOICE_FORM_H
+#ifndef BASE_FORM_H
+#define BASE_FORM_H
 
 #include <stdbool.h>
 

@@ -1,7 +1,7 @@
 /* Small things about words: trimming, comparing without case (ASCII only; other scripts by their
  * exact bytes). */
-#ifndef SHOPIFY_WORDS_H
-#define SHOPIFY_WORDS_H
+#ifndef BASE_WORDS_H
+#define BASE_WORDS_H
 
 #include <stdbool.h>
 

@@ -2,7 +2,7 @@
 #include "handling.h"
 
 #include "voice/callback_url.h"
-#include "voice/form.h"
+#include "base/form.h"
 
 static char room[FORM_BYTES_MAX];
 

@@ -1,4 +1,4 @@
-#include "shopify/words.h"
+#include "base/words.h"
 
 char words_lower(char c)
 {

@@ -1,8 +1,9 @@
-#include "voice/form.h"
+#include "base/form.h"
 
 #include <stdlib.h>
 
-#include "shopify/words.h"
+#include "base/utf8.h"
+#include "base/words.h"
 
 static int hex_value(char c)
 {
@@ -91,39 +92,6 @@ void form_sort(struct form *f)
     qsort(f->pair, f->n, sizeof *f->pair, compare_pairs);
 }
 
-/* Bytes of the UTF-8 character at p (RFC 3629: shortest form, no surrogates, up to U+10FFFF), or 0.
- */
-static size_t character(const unsigned char *p, size_t left)
-{
-    size_t n = p[0] < 0x80 ? 1 : p[0] >= 0xC2 && p[0] <= 0xDF ? 2 : p[0] >> 4 == 0xE ? 3 : 4;
-
-    if (n == 1)
-        return 1;
-    if (n > left || (n == 4 && (p[0] < 0xF0 || p[0] > 0xF4)))
-        return 0;
-    for (size_t i = 1; i < n; i++) {
-        if ((p[i] & 0xC0) != 0x80)
-            return 0;
-    }
-    if ((p[0] == 0xE0 && p[1] < 0xA0) || (p[0] == 0xED && p[1] > 0x9F) ||
-        (p[0] == 0xF0 && p[1] < 0x90) || (p[0] == 0xF4 && p[1] > 0x8F))
-        return 0;
-    return n;
-}
-
-static bool is_utf8(struct text t)
-{
-    const unsigned char *p = (const unsigned char *)t.p;
-
-    for (size_t i = 0; i < t.n;) {
-        size_t n = character(p + i, t.n - i);
-        if (n == 0)
-            return false;
-        i += n;
-    }
-    return true;
-}
-
 struct text form_value(const struct form *f, const char *name)
 {
     struct text wanted = text_of(name);
@@ -132,7 +100,7 @@ struct text form_value(const struct form *f, const char *name)
         struct text value = words_trim(f->pair[i].value);
         if (!text_equal(f->pair[i].name, wanted))
             continue;
-        return text_empty(value) || has_nul(value) || !is_utf8(value) ? TEXT_NULL : value;
+        return text_empty(value) || !utf8_storable(value) ? TEXT_NULL : value;
     }
     return TEXT_NULL;
 }
