@@ -18,10 +18,11 @@ static const struct process
     worker = {"worker", "streams -> PostgreSQL -> live updates; timers, each under a lease",
               ROLES(&role_worker), false},
     realtime = {"realtime", "websockets to dashboards", ROLES(&role_realtime), true},
+    api = {"api", "REST /v1", ROLES(&role_api), true},
     all = {"all", "every role in one process on one port: the default for one machine",
-           ROLES(&role_gateway, &role_worker, &role_realtime), true};
+           ROLES(&role_gateway, &role_worker, &role_realtime, &role_api), true};
 
-static const struct process *const processes[] = {&gateway, &worker, &realtime, &all, NULL};
+static const struct process *const processes[] = {&gateway, &worker, &realtime, &api, &all, NULL};
 
 static const struct command *const commands[] = {
     &command_migrate, &command_simulate, &command_dlq,

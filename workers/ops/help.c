@@ -2,8 +2,10 @@
 #include "ops/help.h"
 
 #include <ctype.h>
+#include <stdlib.h>
 #include <string.h>
 
+#include "api/openapi.h"
 #include "ops/commands.h"
 
 static const struct process *const *all_processes;
@@ -83,11 +85,28 @@ static void print_markdown(void)
                settings[i].fallback ? "`" : "", settings[i].help);
 }
 
+/* The endpoints of the REST API, for the README. */
+static int print_endpoints(void)
+{
+    static struct plans plans;
+    char *text;
+
+    plans_make(&plans, api_endpoints, api_endpoints_n);
+    text = openapi_markdown(&plans);
+    if (text == NULL)
+        return 1;
+    fputs(text, stdout);
+    free(text);
+    return 0;
+}
+
 static int command_run(const struct config *config, int argc, char **argv)
 {
     (void)config;
     if (argc > 1 && strcmp(argv[1], "--markdown") == 0)
         print_markdown();
+    else if (argc > 1 && strcmp(argv[1], "--endpoints") == 0)
+        return print_endpoints();
     else
         help_overview(stdout);
     return 0;
@@ -95,7 +114,7 @@ static int command_run(const struct config *config, int argc, char **argv)
 
 const struct command command_help = {
     .name = "help",
-    .usage = "[--markdown]",
-    .help = "this overview; --markdown prints the tables of the README",
+    .usage = "[--markdown | --endpoints]",
+    .help = "this overview; --markdown and --endpoints print the tables of the README",
     .run = command_run,
 };
