@@ -172,6 +172,22 @@ test('live updates of other writers are relayed', async () => {
   await until(() => sql('select id from live_outbox').length === 0, 5000, 'an empty outbox');
 });
 
+test('the numbers of a day follow the orders of two stores, in the order of their commits', async () => {
+  const second = 'worker-second.myshopify.com', elsewhere = partitionOf(second), [a, b] = [ids(20), ids(20)];
+  assert.notEqual(elsewhere, PARTITION);
+  exec(`INSERT INTO commerce_integrations (organization_id, status, store_domain, settings, connected_at)
+        VALUES ('${ORGANIZATION}', 'connected', '${second}', '{"country": "IN"}', now())`);
+  const numbers = () => live().filter((u) => u.t === 'analytics_outcome_daily' && u.d.day === '2026-11-19').map((u) => u.d.orders);
+  for (let i = 0; i < a.length; i++) { // one batch each, both partitions at once
+    const day = { created_at: '2026-11-19T03:00:00Z' };
+    await send([created(a[i], day), { ...created(b[i], day), key: second }]);
+  }
+  await until(() => numbers().at(-1) === 40, 10000, `40 orders, not ${numbers().slice(-3)}`);
+  assert.deepEqual(numbers(), [...numbers()].sort((x, y) => x - y));
+  assert.ok(!redis('XRANGE', `ringback:{${elsewhere}}:live`, '-', '+').some(([, f]) => f.includes('analytics_outcome_daily')));
+  assert.deepEqual(drift(), []);
+});
+
 test('a checkout that is left becomes an abandoned cart when its time has come', async () => {
   const left = new Date(Date.now() - 30 * 60000 + 1500).toISOString();
   const n = next++;

@@ -24,9 +24,10 @@ struct flow;
 struct flow_options {
     uv_loop_t *loop;
     const struct config *config;
-    struct db_pool *batches;    /* writes */
-    struct db_pool *lookups;    /* reads that must not wait behind batches */
-    void (*on_idle)(void *ctx); /* after flow_drain(): nothing is under way any more */
+    struct db_pool *batches;         /* writes */
+    struct db_pool *lookups;         /* reads that must not wait behind batches */
+    void (*on_committed)(void *ctx); /* after each transaction */
+    void (*on_idle)(void *ctx);      /* after flow_drain(): nothing is under way any more */
     void *ctx;
 };
 

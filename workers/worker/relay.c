@@ -15,6 +15,7 @@ enum { OUTBOX_ID, OUTBOX_PARTITION, OUTBOX_TABLE, OUTBOX_TYPE, OUTBOX_ORGANIZATI
 
 static const struct db_statement read_outbox = {"schema/worker/read_outbox.sql"};
 static const struct db_statement clear_outbox = {"schema/worker/clear_outbox.sql"};
+static const struct db_statement announce_outbox = {"schema/worker/announce_outbox.sql"};
 
 /* What waits for Redis' confirmation: one per partition. */
 struct shipment {
@@ -27,8 +28,9 @@ struct relay {
     struct consumer *consumer;
     unsigned partitions;
     bool busy, again, stopped;
+    bool announce; /* a batch of ours committed: other relays are to be woken */
     struct db_request request;
-    struct db_query query;
+    struct db_query queries[2];
     const char *values[3];
     char partitions_text[12], limit_text[12];
     char owned[PARTITIONS_MAX * PARTITION_TEXT + 3]; /* "{0,1,7}" */
@@ -50,11 +52,15 @@ static void round_over(struct relay *r)
         begin(r);
 }
 
-static void submit(struct relay *r, const struct db_statement *statement, int n_params, db_cb done)
+/* `statement`, and behind it, for reading, the announcement if one is due. */
+static void submit(struct relay *r, const struct db_statement *statement, int n_params,
+                   bool announce, db_cb done)
 {
-    r->query = (struct db_query){.statement = statement, .n_params = n_params, .values = r->values};
-    r->request = (struct db_request){.queries = &r->query,
-                                     .n_queries = 1,
+    r->queries[0] =
+        (struct db_query){.statement = statement, .n_params = n_params, .values = r->values};
+    r->queries[1] = (struct db_query){.statement = &announce_outbox};
+    r->request = (struct db_request){.queries = r->queries,
+                                     .n_queries = announce ? 2 : 1,
                                      .done = done,
                                      .ctx = r,
                                      .deadline_ms = RELAY_DEADLINE_MS};
@@ -87,7 +93,7 @@ static void clear(struct relay *r)
         return;
     }
     r->values[0] = r->ids;
-    submit(r, &clear_outbox, 1, on_cleared);
+    submit(r, &clear_outbox, 1, false, on_cleared);
 }
 
 static void on_published(void *ctx, bool ok)
@@ -152,30 +158,35 @@ static void on_read(struct db_request *request, const struct db_outcome *o)
         clear(r);
 }
 
-/* False: no partition is ours. */
-static bool list_owned(struct relay *r)
+/* Returns how many partitions are ours. */
+static unsigned list_owned(struct relay *r)
 {
     char *p = r->owned;
+    unsigned n = 0;
 
     *p++ = '{';
     for (unsigned i = 0; i < r->partitions; i++)
         if (consumer_owns(r->consumer, i))
-            p += sprintf(p, "%s%u", p == r->owned + 1 ? "" : ",", i);
+            p += sprintf(p, "%s%u", n++ == 0 ? "" : ",", i);
     *p++ = '}';
     *p = '\0';
-    return p > r->owned + 2;
+    return n;
 }
 
 static void begin(struct relay *r)
 {
+    unsigned owned = list_owned(r);
+    bool announce = r->announce && owned < r->partitions;
+
     r->again = false;
-    if (!list_owned(r))
+    if (owned == 0)
         return;
     r->busy = true;
+    r->announce = false;
     r->values[0] = r->partitions_text;
     r->values[1] = r->owned;
     r->values[2] = r->limit_text;
-    submit(r, &read_outbox, 3, on_read);
+    submit(r, &read_outbox, 3, announce, on_read);
 }
 
 void relay_kick(struct relay *r)
@@ -186,6 +197,12 @@ void relay_kick(struct relay *r)
         r->again = true;
     else if (db_up(r->pool) > 0)
         begin(r);
+}
+
+void relay_committed(struct relay *r)
+{
+    r->announce = true;
+    relay_kick(r);
 }
 
 struct relay *relay_new(struct db_pool *lookups, struct consumer *consumer, unsigned partitions)

@@ -1,5 +1,5 @@
-/* Moves live updates of other writers (REST, psql, timers) from the outbox table to the live
- * streams of owned partitions.
+/* Moves live updates of other writers (REST, psql, timers), and rollup rows whoever wrote them, from the
+ * outbox table to the live streams of owned partitions.
  *
  * Happy path: NOTIFY ringback_outbox (or once a second) -> read_outbox -> consumer_settle per
  * partition -> confirmed -> clear_outbox -> again while there is more. Failures: not confirmed, or
@@ -19,6 +19,10 @@ struct relay *relay_new(struct db_pool *lookups, struct consumer *consumer, unsi
 
 /* There may be something. Does nothing while a round is under way, but then another one follows. */
 void relay_kick(struct relay *r);
+
+/* A batch of this process committed, so rollup rows may wait: those of our partitions are relayed, and
+ * the other workers are told, once a round. */
+void relay_committed(struct relay *r);
 
 /* No further rounds; the one under way ends by itself. Before the pool and the consumer are closed.
  */

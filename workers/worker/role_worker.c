@@ -165,6 +165,12 @@ static bool start_consuming(void)
 
 /* ---- PostgreSQL ---- */
 
+static void committed(void *ctx)
+{
+    (void)ctx;
+    relay_committed(w.relay);
+}
+
 static void review(void)
 {
     flow_pause(w.flow, !w.schema_ok || db_up(w.batches) == 0);
@@ -414,6 +420,7 @@ static bool start(struct app *app)
         .config = app->config,
         .batches = w.batches,
         .lookups = w.lookups,
+        .on_committed = committed,
         .on_idle = drained,
     });
     if (w.flow == NULL) {

@@ -270,6 +270,7 @@ static void committed(struct slot *s, PGresult **results, unsigned n_results)
 
     metric_observe(worker_metrics.commit_seconds, (double)((uint64_t)wall_us() - s->sent_us) / 1e6);
     flow_resume(s->flow);
+    s->flow->options.on_committed(s->flow->options.ctx);
     if (s->lost) {
         slot_close(s);
         return;
