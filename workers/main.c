@@ -25,9 +25,8 @@ static const struct process
 static const struct process *const processes[] = {&gateway, &worker, &realtime, &api, &all, NULL};
 
 static const struct command *const commands[] = {
-    &command_migrate, &command_simulate, &command_dlq,
-    &command_rollup,  &command_tenant,   &command_token,
-    &command_doctor,  &command_help,     NULL};
+    &command_migrate, &command_simulate, &command_dlq,    &command_replay, &command_rollup,
+    &command_tenant,  &command_token,    &command_doctor, &command_help,   NULL};
 
 static int run_process(const struct process *p, const struct config *config, int argc, char **argv)
 {

@@ -11,7 +11,10 @@ WITH taken AS MATERIALIZED (
       AND ($5::text IS NULL OR d.source = $5)
       AND ($6::timestamptz IS NULL OR d.last_seen_at >= $6)
       AND ($7::timestamptz IS NULL OR d.last_seen_at < $7)
-      AND ($8::uuid IS NULL OR d.organization_id = $8)
+      AND ($8::uuid IS NULL OR d.organization_id = $8
+           OR (d.organization_id IS NULL AND d.source = 'shopify'
+               AND d.key IN (SELECT lower(i.store_domain) FROM commerce_integrations i
+                             WHERE i.organization_id = $8 AND i.status <> 'disconnected')))
     ORDER BY d.last_seen_at, d.id
     LIMIT $9::integer
     FOR UPDATE SKIP LOCKED

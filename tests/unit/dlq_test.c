@@ -48,16 +48,20 @@ static void a_command_line_becomes_filters(void **state)
     assert_int_equal(o.rate, 50);
     assert_int_equal(o.limit, 0);
     assert_true(o.dry_run);
-    assert_string_equal(o.since, "2026-11-18T09:36:40Z");
-    assert_string_equal(o.until, "2026-11-18T00:00:00+05:30");
+    assert_string_equal(o.since, "2026-11-18T09:36:40.000000Z");
+    assert_string_equal(o.until, "2026-11-17T18:30:00.000000Z");
     assert_true(reads("dlq list --since 2d"));
-    assert_string_equal(o.since, "2026-11-16T11:06:40Z");
+    assert_string_equal(o.since, "2026-11-16T11:06:40.000000Z");
     assert_true(reads("dlq show 3 --json"));
     assert_string_equal(o.ids, "{3}");
     assert_true(o.json);
     assert_true(reads("dlq discard --key a.myshopify.com --yes --limit=5"));
     assert_int_equal(o.limit, 5);
     assert_true(o.yes);
+    assert_true(reads("dlq list --tenant A.myshopify.com"));
+    assert_string_equal(o.tenant.domain, "a.myshopify.com");
+    assert_true(reads("dlq list --organization 3b2f0000-0000-4000-8000-00000000000a"));
+    assert_string_equal(o.tenant.organization, "3b2f0000-0000-4000-8000-00000000000a");
 }
 
 static void a_wrong_command_line_is_one_line(void **state)
@@ -81,6 +85,8 @@ static void a_wrong_command_line_is_one_line(void **state)
         "dlq replay --rate fast",
         "dlq list --dry-run",
         "dlq list --organization 7",
+        "dlq list --tenant acme",
+        "dlq list --tenant a.myshopify.com --key b.myshopify.com",
         "dlq list --colour",
         "dlq list --key",
     };

@@ -5,6 +5,6 @@
 #include "runtime/app.h"
 
 extern const struct command command_migrate, command_tenant, command_token, command_doctor,
-    command_simulate, command_rollup, command_dlq, command_help;
+    command_simulate, command_rollup, command_dlq, command_replay, command_help;
 
 #endif

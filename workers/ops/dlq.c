@@ -1,18 +1,14 @@
 /* The command line of `ringback dlq`. */
 #include "ops/dlq.h"
 
-#include <ctype.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
-#include "base/time.h"
 #include "ops/commands.h"
 #include "ops/flags.h"
-#include "ops/query_pg.h"
 
-enum { LIST_LIMIT = 100, LIMIT_MAX = 1000000000, RATE_MAX = 1000000, ERROR_MAX = 512 };
+enum { LIST_LIMIT = 100, LIMIT_MAX = 1000000000, ERROR_MAX = 512 };
 
 static const struct {
     const char *name;
@@ -57,65 +53,23 @@ static bool read_ids(struct dlq_options *o, int argc, char **argv, int *at, char
     return true;
 }
 
-/* "2026-11-20T10:00:00Z", or "2h": so long ago. */
-static bool read_time(const char *flag, const char *text, int64_t now_us, char out[DLQ_TIME_MAX],
-                      char *error, size_t error_size)
+static bool read_time(const char *flag, const char *text, int64_t now_us, char *out, char *error,
+                      size_t error_size)
 {
-    static const struct {
-        const char *name;
-        int64_t us;
-    } units[] = {
-        {"s", 1000000}, {"m", 60000000}, {"h", INT64_C(3600000000)}, {"d", INT64_C(86400000000)}};
-    int64_t us = 0;
-    char *end;
-    long n;
+    int64_t us = SELECTION_NO_TIME;
 
-    if (text == NULL)
-        return true;
-    if (time_parse(text_of(text), &us)) {
-        snprintf(out, DLQ_TIME_MAX, "%.40s", text);
-        return true;
-    }
-    n = strtol(text, &end, 10);
-    for (size_t i = 0;
-         isdigit((unsigned char)*text) && n < 100000 && i < sizeof units / sizeof units[0]; i++)
-        if (strcmp(end, units[i].name) == 0) {
-            time_t seconds = (time_t)((now_us - n * units[i].us) / 1000000);
-            struct tm tm;
-
-            gmtime_r(&seconds, &tm);
-            strftime(out, DLQ_TIME_MAX, "%Y-%m-%dT%H:%M:%SZ", &tm);
-            return true;
-        }
-    snprintf(error, error_size,
-             "--%s \"%.80s\" is neither a time, such as 2026-11-20T10:00:00Z, nor an age, such as "
-             "90m or 2d",
-             flag, text);
-    return false;
-}
-
-/* "50/s" or "50". */
-static bool read_rate(const char *text, uint64_t *rate, char *error, size_t error_size)
-{
-    char *end;
-    unsigned long n;
-
-    if (text == NULL)
-        return true;
-    n = strtoul(text, &end, 10);
-    if (isdigit((unsigned char)*text) && n >= 1 && n <= RATE_MAX &&
-        (*end == '\0' || strcmp(end, "/s") == 0)) {
-        *rate = n;
-        return true;
-    }
-    snprintf(error, error_size, "--rate \"%.80s\" is not a rate, such as 50/s", text);
-    return false;
+    if (!selection_time(flag, text, now_us, &us, error, error_size))
+        return false;
+    if (us != SELECTION_NO_TIME)
+        selection_time_text(out, us);
+    return true;
 }
 
 static bool check(const struct dlq_options *o, char *error, size_t error_size)
 {
-    if (o->organization != NULL && !ops_is_uuid(o->organization)) {
-        snprintf(error, error_size, "--organization \"%.80s\" is not a UUID", o->organization);
+    if (o->key != NULL && o->tenant.domain[0] != '\0') {
+        snprintf(error, error_size, "--tenant %s and --key say the same: give one of them",
+                 o->tenant.domain);
         return false;
     }
     if (o->verb == DLQ_SHOW && o->n_ids != 1) {
@@ -132,12 +86,13 @@ static bool check(const struct dlq_options *o, char *error, size_t error_size)
 bool dlq_read_options(struct dlq_options *o, int argc, char **argv, int64_t now_us, char *error,
                       size_t error_size)
 {
-    const char *since = NULL, *until = NULL, *rate = NULL;
+    const char *since = NULL, *until = NULL, *rate = NULL, *tenant = NULL;
     const struct flag table[] = {{"reason", FLAG_TEXT, &o->reason, 0, 0},
                                  {"topic", FLAG_TEXT, &o->topic, 0, 0},
                                  {"key", FLAG_TEXT, &o->key, 0, 0},
                                  {"source", FLAG_TEXT, &o->source, 0, 0},
-                                 {"organization", FLAG_TEXT, &o->organization, 0, 0},
+                                 {"tenant", FLAG_TEXT, &tenant, 0, 0},
+                                 {"organization", FLAG_TEXT, &tenant, 0, 0}, /* its older name */
                                  {"since", FLAG_TEXT, &since, 0, 0},
                                  {"until", FLAG_TEXT, &until, 0, 0},
                                  {"limit", FLAG_UINT, &o->limit, 1, LIMIT_MAX},
@@ -165,7 +120,8 @@ bool dlq_read_options(struct dlq_options *o, int argc, char **argv, int64_t now_
         o->limit = LIST_LIMIT;
     return read_time("since", since, now_us, o->since, error, error_size) &&
            read_time("until", until, now_us, o->until, error, error_size) &&
-           read_rate(rate, &o->rate, error, error_size) && check(o, error, error_size);
+           selection_rate(rate, &o->rate, error, error_size) &&
+           selection_tenant(tenant, &o->tenant, error, error_size) && check(o, error, error_size);
 }
 
 static int command_run(const struct config *config, int argc, char **argv)
@@ -192,7 +148,16 @@ const struct command command_dlq = {
         "[--json]\n"
         "       ringback dlq discard [ID...] [FILTERS] [--limit N] [--dry-run] [--yes] [--json]\n\n"
         "FILTERS: --reason WORD --topic TOPIC --key DOMAIN|CALL --source shopify|retell|...\n"
-        "         --organization UUID --since TIME|AGE --until TIME|AGE",
+        "         --tenant UUID|DOMAIN --since TIME|AGE --until TIME|AGE  (of the last failure)\n\n"
+        "A replayed letter is marked and its event handled again; if it fails again it waits "
+        "again. "
+        "Rows only move\n"
+        "forward, so replaying is always safe. Without ids and filters: all that still wait.\n\n"
+        "  ringback dlq list --reason unknown_shop --since 2d\n"
+        "  ringback dlq replay --tenant acme.myshopify.com --dry-run\n"
+        "  ringback dlq discard --reason malformed_body --until 7d --yes\n\n"
+        "Exit status: 0 done, 1 an error, or a letter that could not be replayed; 2 a wrong "
+        "command line.",
     .help = "dead letters: events that could not become rows. replay sends them through again once "
             "the cause is mended",
     .run = command_run,

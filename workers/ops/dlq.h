@@ -1,5 +1,5 @@
 /* `ringback dlq`: what the parts share. dlq.c reads the command line, dlq_pg.c asks the database, dlq_print_pg.c prints,
- * dlq_envelope.c makes an event of a letter again, dlq_redis.c appends it to its stream. */
+ * dlq_envelope.c makes an event of a letter again, streams_redis.c appends it to its stream. */
 #ifndef OPS_DLQ_H
 #define OPS_DLQ_H
 
@@ -9,9 +9,10 @@
 
 #include "base/arena.h"
 #include "envelope.h"
+#include "ops/selection.h"
 #include "runtime/config.h"
 
-enum { DLQ_TIME_MAX = 48, DLQ_IDS_MAX = 4096, DLQ_HEADERS_ARENA = 256 * 1024 };
+enum { DLQ_IDS_MAX = 4096, DLQ_HEADERS_ARENA = 256 * 1024 };
 
 enum dlq_verb { DLQ_LIST, DLQ_SHOW, DLQ_REPLAY, DLQ_DISCARD };
 
@@ -19,10 +20,11 @@ struct dlq_options {
     enum dlq_verb verb;
     char ids[DLQ_IDS_MAX]; /* "{1,2}"; "": any */
     unsigned n_ids;
-    const char *reason, *topic, *key, *source, *organization; /* NULL: any */
-    char since[DLQ_TIME_MAX], until[DLQ_TIME_MAX]; /* as PostgreSQL takes them; "": none */
-    uint64_t limit;                                /* 0: no limit */
-    uint64_t rate;                                 /* per second; 0: as fast as it goes */
+    const char *reason, *topic, *key, *source; /* NULL: any */
+    struct selection_tenant tenant;
+    char since[SELECTION_TIME_MAX], until[SELECTION_TIME_MAX]; /* "": none */
+    uint64_t limit;                                            /* 0: no limit */
+    uint64_t rate; /* per second; 0: as fast as it goes */
     bool json, dry_run, yes, replayed;
 };
 
@@ -44,16 +46,5 @@ struct dlq_letter {
 /* Borrows from the letter and the arena. False: *why is a phrase for a person. */
 bool dlq_envelope(const struct dlq_letter *letter, int64_t now_us, struct arena *arena,
                   struct envelope *out, const char **why);
-
-/* ---- streams ---- */
-
-struct dlq_streams;
-/* NULL: one line was printed. */
-struct dlq_streams *dlq_streams_open(const struct config *config);
-/* Sends; nothing is confirmed yet. False: out of memory. */
-bool dlq_streams_append(struct dlq_streams *s, const struct envelope *e);
-/* True: Redis has confirmed all that was sent since the last time. False: one line was printed. */
-bool dlq_streams_confirm(struct dlq_streams *s);
-void dlq_streams_close(struct dlq_streams *s);
 
 #endif

@@ -6,13 +6,14 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "event.h"
 #include "ops/dlq.h"
 #include "ops/dlq_print_pg.h"
+#include "ops/pace.h"
 #include "ops/query_pg.h"
+#include "ops/streams.h"
 
 enum {
     FILTERS = 8,         /* $1..$8 of all statements */
@@ -27,8 +28,8 @@ struct run {
     const struct dlq_options *o;
     PGconn *db;
     const char *filters[FILTERS];
-    char began[DLQ_TIME_MAX];
-    uint64_t done;
+    char until[SELECTION_TIME_MAX];
+    uint64_t done, failed; /* letters; failed: of which no event can be made */
 };
 
 static const char *or_null(const char *text)
@@ -36,26 +37,25 @@ static const char *or_null(const char *text)
     return *text == '\0' ? NULL : text;
 }
 
-/* Letters that come, or come back, while it runs are not its business: so a run ends. */
 static bool begin_run(struct run *run)
 {
     const struct dlq_options *o = run->o;
-    PGresult *r = ops_query(run->db, "dlq", "schema/ops/dlq_clock.sql", 0, NULL, NULL, NULL);
+    const char *until[] = {or_null(o->until)};
+    PGresult *r = ops_query(run->db, "dlq", "schema/ops/dlq_clock.sql", 1, until, NULL, NULL);
 
     if (r == NULL)
         return false;
-    snprintf(run->began, sizeof run->began, "%s", PQgetvalue(r, 0, 0));
+    snprintf(run->until, sizeof run->until, "%s", PQgetvalue(r, 0, 0));
     PQclear(r);
     run->filters[0] = or_null(o->ids);
     run->filters[1] = o->reason;
     run->filters[2] = o->topic;
-    run->filters[3] = o->key;
+    run->filters[3] = o->key != NULL ? o->key : or_null(o->tenant.domain);
     run->filters[4] = o->source;
     run->filters[5] = or_null(o->since);
-    run->filters[6] = or_null(o->until);
-    run->filters[7] = o->organization;
-    if (run->filters[6] == NULL && o->verb != DLQ_LIST)
-        run->filters[6] = run->began;
+    run->filters[6] = o->verb == DLQ_LIST ? until[0] : run->until;
+    run->filters[7] = o->tenant.organization;
+
     return true;
 }
 
@@ -110,20 +110,41 @@ static int show(struct run *run)
     return rc;
 }
 
+/* How many of the letters dlq_replay.sql would take. */
+static int replayable(const PGresult *r)
+{
+    int n = 0;
+
+    for (int row = 0; row < PQntuples(r); row++)
+        n += !PQgetisnull(r, row, PQfnumber(r, "payload_bytes")) &&
+             !PQgetisnull(r, row, PQfnumber(r, "source")) &&
+             !PQgetisnull(r, row, PQfnumber(r, "key"));
+    return n;
+}
+
+static void print_dry_run(const struct run *run, const PGresult *r)
+{
+    bool replay = run->o->verb == DLQ_REPLAY;
+    int all = PQntuples(r), n = replay ? replayable(r) : all;
+
+    dlq_print_table(r);
+    printf("would %s %d%s\n", replay ? "replay" : "discard", n, all == LOOK_MAX ? " or more" : "");
+    if (n < all)
+        fprintf(stderr, "ringback dlq: %d of them cannot be replayed: their payload is not kept\n",
+                all - n);
+}
+
 static int dry_run(struct run *run)
 {
     uint64_t most = run->o->limit > 0 && run->o->limit < LOOK_MAX ? run->o->limit : LOOK_MAX;
     PGresult *r = look(run, most);
-    const char *verb = run->o->verb == DLQ_REPLAY ? "replay" : "discard";
 
     if (r == NULL)
         return 1;
-    if (run->o->json) {
+    if (run->o->json)
         dlq_print_json(r);
-    } else {
-        dlq_print_table(r);
-        printf("would %s %d%s\n", verb, PQntuples(r), PQntuples(r) == LOOK_MAX ? " or more" : "");
-    }
+    else
+        print_dry_run(run, r);
     PQclear(r);
     return 0;
 }
@@ -145,18 +166,24 @@ static PGresult *portion(struct run *run, const char *path, uint64_t most)
 
 static void progress(const struct run *run, const char *what, bool end)
 {
-    if (isatty(STDERR_FILENO) && !run->o->json && (run->done > 0 || !end))
-        fprintf(stderr, "\r%s %" PRIu64 "%s", what, run->done, end ? "\r\033[K" : " ");
+    char line[64];
+
+    snprintf(line, sizeof line, "%s %" PRIu64 " ", what, run->done);
+    if (!run->o->json)
+        pace_show(end ? NULL : line);
 }
 
 /* Says how it went. Ids that were given and not found are a mistake. */
-static int finish(const struct run *run, const char *what)
+static int finish(const struct run *run, const char *what, bool complete)
 {
     progress(run, what, true);
     if (run->o->json)
-        printf("{\"%s\":%" PRIu64 "}\n", what, run->done);
+        printf("{\"%s\":%" PRIu64 ",\"failed\":%" PRIu64 ",\"complete\":%s}\n", what, run->done,
+               run->failed, complete ? "true" : "false");
     else
         printf("%s %" PRIu64 " dead letter%s\n", what, run->done, run->done == 1 ? "" : "s");
+    if (!complete || run->failed > 0) /* one line has told why */
+        return 1;
     if (run->done >= run->o->n_ids || (run->o->limit > 0 && run->done == run->o->limit))
         return 0;
     fprintf(stderr,
@@ -168,14 +195,6 @@ static int finish(const struct run *run, const char *what)
 
 /* ---- replay ---- */
 
-static int64_t wall_us(void)
-{
-    struct timespec now;
-
-    clock_gettime(CLOCK_REALTIME, &now);
-    return (int64_t)now.tv_sec * 1000000 + now.tv_nsec / 1000;
-}
-
 static struct text cell(const PGresult *r, int row, const char *column)
 {
     int c = PQfnumber(r, column);
@@ -185,15 +204,21 @@ static struct text cell(const PGresult *r, int row, const char *column)
                : (struct text){PQgetvalue(r, row, c), (size_t)PQgetlength(r, row, c)};
 }
 
-static bool complain(const char *id, const char *why)
+/* No event can be made of the letter. It must not be in the way of the others. */
+static bool keep(struct run *run, const char *id, const char *why)
 {
+    PGresult *r = ops_query(run->db, "dlq", "schema/ops/dlq_keep.sql", 1, &id, NULL, NULL);
+    bool ok = r != NULL;
+
+    PQclear(r);
+    run->failed++;
     fprintf(stderr, "ringback dlq: dead letter %s cannot be replayed: %s\n", id, why);
-    return false;
+    return ok;
 }
 
 /* False: one line was printed. */
-static bool send_letter(const PGresult *r, int row, struct arena *arena,
-                        struct dlq_streams *streams)
+static bool send_letter(struct run *run, const PGresult *r, int row, struct arena *arena,
+                        struct streams *streams)
 {
     struct text received = cell(r, row, "received_us"), hex = cell(r, row, "payload"),
                 digest = cell(r, row, "digest");
@@ -204,10 +229,10 @@ static bool send_letter(const PGresult *r, int row, struct arena *arena,
         .headers = cell(r, row, "headers"),
         .received_us = received.p == NULL ? EVENT_NO_TIME : strtoll(received.p, NULL, 10),
     };
-    const char *id = cell(r, row, "id").p, *why = "out of memory";
+    const char *id = cell(r, row, "id").p, *why;
     unsigned char *body = NULL, *sum = NULL;
     struct envelope e;
-    bool ok;
+    bool ok, made;
 
     arena_reset(arena);
     if (hex.p != NULL)
@@ -216,69 +241,53 @@ static bool send_letter(const PGresult *r, int row, struct arena *arena,
     if (digest.p != NULL)
         sum = PQunescapeBytea((const unsigned char *)digest.p, &letter.digest.n);
     letter.digest.p = (const char *)sum;
-    ok = dlq_envelope(&letter, wall_us(), arena, &e, &why) && dlq_streams_append(streams, &e);
+    made = dlq_envelope(&letter, pace_wall_us(), arena, &e, &why);
+    ok = made ? streams_append(streams, &e) : keep(run, id, why);
     PQfreemem(body);
     PQfreemem(sum);
-    return ok || complain(id, why);
+    return ok;
 }
 
-/* Waits until `n` more may follow those sent since `from`. */
-static void keep_rate(uint64_t rate, int64_t from_us, uint64_t done)
+/* One portion: how many letters were taken, or -1 after an error. */
+static int replay_portion(struct run *run, struct arena *arena, struct streams *streams)
 {
-    int64_t wait = rate == 0 ? 0 : from_us + (int64_t)(done * 1000000 / rate) - wall_us();
-
-    if (wait > 0) {
-        struct timespec pause = {.tv_sec = wait / 1000000, .tv_nsec = wait % 1000000 * 1000};
-
-        nanosleep(&pause, NULL);
-    }
-}
-
-/* One portion: how many it was, or -1 after an error. */
-static int replay_portion(struct run *run, struct arena *arena, struct dlq_streams *streams)
-{
-    uint64_t most =
-        run->o->rate > 0 && run->o->rate < REPLAY_PORTION ? run->o->rate : REPLAY_PORTION;
     PGresult *r;
     bool ok = true;
     int n;
 
     if (!ops_run(run->db, "dlq", "BEGIN"))
         return -1;
-    r = portion(run, "schema/ops/dlq_replay.sql", most);
+    r = portion(run, "schema/ops/dlq_replay.sql", pace_step(run->o->rate, REPLAY_PORTION));
     n = r == NULL ? -1 : PQntuples(r);
     for (int row = 0; ok && row < n; row++)
-        ok = send_letter(r, row, arena, streams);
-    ok = ok && n >= 0 && dlq_streams_confirm(streams) && ops_run(run->db, "dlq", "COMMIT");
+        ok = send_letter(run, r, row, arena, streams);
+    ok = ok && n >= 0 && streams_confirm(streams, NULL) && ops_run(run->db, "dlq", "COMMIT");
     PQclear(r);
     return ok ? n : -1; /* without COMMIT the connection is closed, which rolls back */
 }
 
 static int replay(struct run *run)
 {
-    struct dlq_streams *streams = dlq_streams_open(run->config);
+    struct streams *streams = streams_open(run->config, "dlq");
     void *memory = malloc(DLQ_HEADERS_ARENA);
-    int64_t from_us = wall_us();
+    int64_t from_us = pace_wall_us();
+    uint64_t failed;
     struct arena arena;
     int n = -1;
 
     if (streams != NULL && memory != NULL) {
         arena_init(&arena, memory, DLQ_HEADERS_ARENA);
         do {
-            keep_rate(run->o->rate, from_us, run->done);
+            pace_wait(run->o->rate, from_us, run->done);
+            failed = run->failed;
             n = replay_portion(run, &arena, streams);
-            run->done += n > 0 ? (uint64_t)n : 0;
+            run->done += n > 0 ? (uint64_t)n - (run->failed - failed) : 0;
             progress(run, "replayed", false);
         } while (n > 0 && (run->o->limit == 0 || run->done < run->o->limit));
     }
     free(memory);
-    dlq_streams_close(streams);
-    if (n >= 0)
-        return finish(run, "replayed");
-    if (run->done > 0)
-        fprintf(stderr, "ringback dlq: stopped after %" PRIu64 "; the rest still waits\n",
-                run->done);
-    return 1;
+    streams_close(streams);
+    return finish(run, "replayed", n >= 0);
 }
 
 /* ---- discard ---- */
@@ -323,13 +332,13 @@ static int discard(struct run *run)
         PGresult *r = portion(run, "schema/ops/dlq_discard.sql", DISCARD_PORTION);
 
         if (r == NULL)
-            return 1;
+            return finish(run, "discarded", false);
         n = PQntuples(r);
         run->done += (uint64_t)n;
         PQclear(r);
         progress(run, "discarded", false);
     } while (n > 0 && (run->o->limit == 0 || run->done < run->o->limit));
-    return finish(run, "discarded");
+    return finish(run, "discarded", true);
 }
 
 int dlq_run(const struct config *config, const struct dlq_options *o)

@@ -130,3 +130,13 @@ bool flags_read(const struct flag *table, int argc, char **argv, int from,
     }
     return true;
 }
+
+bool flag_is_uuid(const char *text)
+{
+    if (strlen(text) != 36 || strspn(text, "0123456789abcdefABCDEF-") != 36)
+        return false;
+    for (size_t i = 0; i < 36; i++)
+        if ((text[i] == '-') != (i == 8 || i == 13 || i == 18 || i == 23))
+            return false;
+    return true;
+}

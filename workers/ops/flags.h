@@ -36,4 +36,7 @@ struct flag {
 bool flags_read(const struct flag *table, int argc, char **argv, int from,
                 char error[FLAG_ERROR_MAX]);
 
+/* "3b2f..." with the dashes where they belong. */
+bool flag_is_uuid(const char *text);
+
 #endif

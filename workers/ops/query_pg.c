@@ -20,7 +20,7 @@ PGconn *ops_connect(const struct config *config, const char *command)
     return db;
 }
 
-static void print_error(const char *command, const PGconn *db, const PGresult *r)
+void ops_print_error(const char *command, const PGconn *db, const PGresult *r)
 {
     const char *text = PQresultErrorField(r, PG_DIAG_MESSAGE_PRIMARY);
     const char *state = PQresultErrorField(r, PG_DIAG_SQLSTATE);
@@ -51,7 +51,7 @@ PGresult *ops_query(PGconn *db, const char *command, const char *path, int n,
     if (expected != NULL && state != NULL && strcmp(state, expected) == 0)
         *matched = true;
     else
-        print_error(command, db, r);
+        ops_print_error(command, db, r);
     PQclear(r);
     return NULL;
 }
@@ -62,19 +62,9 @@ bool ops_run(PGconn *db, const char *command, const char *sql)
     bool ok = PQresultStatus(r) == PGRES_COMMAND_OK;
 
     if (!ok)
-        print_error(command, db, r);
+        ops_print_error(command, db, r);
     PQclear(r);
     return ok;
-}
-
-bool ops_is_uuid(const char *text)
-{
-    if (strlen(text) != 36 || strspn(text, "0123456789abcdefABCDEF-") != 36)
-        return false;
-    for (size_t i = 0; i < 36; i++)
-        if ((text[i] == '-') != (i == 8 || i == 13 || i == 18 || i == 23))
-            return false;
-    return true;
 }
 
 void ops_json_text(const char *text)

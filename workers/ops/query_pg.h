@@ -16,11 +16,11 @@ PGconn *ops_connect(const struct config *config, const char *command);
 PGresult *ops_query(PGconn *db, const char *command, const char *path, int n,
                     const char *const *values, const char *expected, bool *matched);
 
+/* Prints in one line why a statement failed. */
+void ops_print_error(const char *command, const PGconn *db, const PGresult *r);
+
 /* BEGIN, COMMIT, ROLLBACK. */
 bool ops_run(PGconn *db, const char *command, const char *sql);
-
-/* "3b2f..." with the dashes where they belong. */
-bool ops_is_uuid(const char *text);
 
 /* Prints a JSON string, quotes included. */
 void ops_json_text(const char *text);

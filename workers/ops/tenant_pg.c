@@ -90,7 +90,7 @@ static int check_create(const struct asked *a)
                         a->name != NULL ? a->name : "");
     if (a->timezone == NULL)
         return complain("--timezone is needed%s: an IANA name, such as Asia/Kolkata", "");
-    if (a->owner == NULL || !ops_is_uuid(a->owner))
+    if (a->owner == NULL || !flag_is_uuid(a->owner))
         return complain("--owner \"%s\" is not a UUID: it is the user's id, `sub` in their token",
                         a->owner != NULL ? a->owner : "");
     return 0;
@@ -184,7 +184,7 @@ static int check_connect(const struct asked *a)
 {
     char domain[DOMAIN_MAX];
 
-    if (a->organization == NULL || !ops_is_uuid(a->organization))
+    if (a->organization == NULL || !flag_is_uuid(a->organization))
         return complain("--organization \"%s\" is not a UUID",
                         a->organization != NULL ? a->organization : "");
     if (a->domain == NULL || !read_domain(a->domain, domain))

@@ -24,6 +24,9 @@ extern const struct source source_shopify, source_voice;
 /* The source that an envelope names; NULL: nobody knows it. For a voice provider *provider is set, else NULL. */
 const struct source *source_find(const char *name, const struct voice_provider **provider);
 
+/* The callback as the gateway saw it: headers lie in the envelope, and the URL beside them. */
+void voice_request_of(const struct envelope *e, struct arena *arena, struct voice_request *out);
+
 /* Item i becomes a letter. While the batch is being made: a letter that does not fit is like a row that does not fit,
  * the arena has failed. */
 void batch_reject(struct batch *b, uint32_t i, const char *reason, const char *detail);

@@ -8,8 +8,7 @@
 
 static const char form_type[] = "application/x-www-form-urlencoded";
 
-/* The request as the gateway saw it: headers lie in the envelope, and the URL beside them. */
-static void request_of(struct batch *b, const struct envelope *e, struct voice_request *out)
+void voice_request_of(const struct envelope *e, struct arena *arena, struct voice_request *out)
 {
     *out = (struct voice_request){
         .body = e->body, .body_len = e->body_len, .now_us = e->received_us, .url = TEXT("")};
@@ -20,7 +19,7 @@ static void request_of(struct batch *b, const struct envelope *e, struct voice_r
             out->url = h->value;
         else if (out->n_headers < VOICE_HEADERS_MAX)
             out->headers[out->n_headers++] =
-                (struct voice_header){arena_copy(&b->arena, h->name.p, h->name.n), h->value};
+                (struct voice_header){arena_copy(arena, h->name.p, h->name.n), h->value};
     }
 }
 
@@ -63,7 +62,7 @@ static void begin(struct batch *b, uint32_t i, const struct shops *shops, uint64
 
     (void)shops;
     (void)now_ms;
-    request_of(b, item->envelope, &request);
+    voice_request_of(item->envelope, &b->arena, &request);
     if (b->arena.failed)
         return;
     verdict = item->provider->read(&request, &read);
