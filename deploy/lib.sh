@@ -160,7 +160,9 @@ rb_pg_start() {
         -c "unix_socket_directories=$dir/pg" -c max_connections=200 "${options[@]}" \
         </dev/null >>"$dir/pg.log" 2>&1) &
     echo $! >"$dir/pg.pid"
-    rb_wait 60 rb_pg_answers "$dir" || { tail -n 20 "$dir/pg.log" >&2; rb_die "PostgreSQL does not start"; }
+    # One that has ended will not answer any more: no need to wait.
+    rb_wait 60 eval 'rb_pg_answers "$dir" || rb_gone "$(cat "$dir/pg.pid")"' || true
+    rb_pg_answers "$dir" || { tail -n 20 "$dir/pg.log" >&2; rb_die "PostgreSQL does not start"; }
 }
 
 # setpriv replaces itself, so the pid that rb_pg_start notes is the server's.

@@ -1,7 +1,8 @@
 -- What was deleted at the source: the row goes, a tombstone stays that every upsert looks at. $1..$6 rowset deletions.
 -- A checkout stays (see upsert_checkouts.sql), and so does a cart that an order recovers: the checkouts concerned are marked
 -- due at -infinity, for settle_carts.sql of the same batch or, should there be none, for the timer.
--- Answers DELETE updates with the keys of what is gone.
+-- Orders and carts that name what goes are unlinked here: the foreign keys would do the same, but tell nobody.
+-- Answers DELETE updates with the keys of what is gone, and the rows that were unlinked.
 WITH deletion AS MATERIALIZED (
     -- A checkout may be named by its token, by its number or only by its cart.
     SELECT DISTINCT ON (s.integration_id, s.kind, s.external_id COLLATE "C") s.*
@@ -28,6 +29,31 @@ WITH deletion AS MATERIALIZED (
     USING deletion d
     WHERE d.kind = 'customer' AND t.integration_id = d.integration_id AND t.external_customer_id = d.external_id
     RETURNING t.id, t.organization_id, t.integration_id, t.external_customer_id
+), orders_unlinked AS (
+    UPDATE commerce_orders t SET customer_id = NULL
+    FROM (SELECT x.id
+          FROM customers c
+          CROSS JOIN LATERAL (SELECT o.id, o.integration_id, o.external_order_id FROM commerce_orders o
+                              WHERE o.customer_id = c.id OFFSET 0) x
+          WHERE (x.integration_id, x.external_order_id) NOT IN
+                (SELECT d.integration_id, d.external_id FROM deletion d WHERE d.kind = 'order')) w
+    WHERE t.id = w.id
+    RETURNING t.organization_id, live_record(t) AS record
+), carts_unlinked AS (
+    UPDATE commerce_abandoned_carts t
+    SET customer_id = CASE WHEN NOT w.customer_gone THEN t.customer_id END,
+        recovered_order_id = CASE WHEN NOT w.order_gone THEN t.recovered_order_id END
+    FROM (SELECT x.id, bool_or(x.customer_gone) AS customer_gone, bool_or(NOT x.customer_gone) AS order_gone
+          FROM (SELECT x.id, true AS customer_gone
+                FROM customers c
+                CROSS JOIN LATERAL (SELECT a.id FROM commerce_abandoned_carts a WHERE a.customer_id = c.id OFFSET 0) x
+                UNION ALL
+                SELECT x.id, false
+                FROM orders o
+                CROSS JOIN LATERAL (SELECT a.id FROM commerce_abandoned_carts a WHERE a.recovered_order_id = o.id OFFSET 0) x) x
+          GROUP BY x.id) w
+    WHERE t.id = w.id
+    RETURNING t.organization_id, live_record(t) AS record
 ), gone AS MATERIALIZED (
     SELECT 'order' AS kind, o.integration_id, o.external_order_id AS external_id, o.id FROM orders o
     UNION ALL
@@ -75,3 +101,7 @@ UNION ALL
 SELECT 'commerce_products', 'DELETE', p.organization_id::text, to_jsonb(p)::text FROM products p
 UNION ALL
 SELECT 'commerce_customers', 'DELETE', c.organization_id::text, to_jsonb(c)::text FROM customers c
+UNION ALL
+SELECT 'commerce_orders', 'UPDATE', o.organization_id::text, o.record::text FROM orders_unlinked o
+UNION ALL
+SELECT 'commerce_abandoned_carts', 'UPDATE', c.organization_id::text, c.record::text FROM carts_unlinked c

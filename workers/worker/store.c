@@ -382,11 +382,16 @@ static void failed(struct slot *s, const struct db_outcome *o)
     }
 }
 
-/* A connection that went away, or was cut, may have committed: then the updates of the first try
- * were never published. */
+/* What ends a connection or a server may come between COMMIT and its answer: then the updates of the first try were never
+ * published. */
 static bool may_have_committed(const char *sqlstate)
 {
-    return strncmp(sqlstate, "08", 2) == 0 || strcmp(sqlstate, "57014") == 0;
+    static const char *const classes[] = {"08", "53", "57", "58", "XX"};
+
+    for (size_t i = 0; i < sizeof classes / sizeof *classes; i++)
+        if (strncmp(sqlstate, classes[i], 2) == 0)
+            return true;
+    return false;
 }
 
 static void on_done(struct db_request *r, const struct db_outcome *o)

@@ -37,8 +37,9 @@ const signers = {
 };
 const isForm = { twilio: true, telnyx: true, plivo: true };
 
-/** Sends one callback. `body` is a string, or an object: sent as the form or the JSON that the provider sends. */
-export function callback(address, provider, body, { query = '', secret = secrets[provider], at = Date.now(), headers = {} } = {}) {
+/** The parts of one callback as the provider sends it: { path, headers, raw }. `body` is a string, or an object: sent as the
+ * form or the JSON that the provider sends. */
+export function signed(provider, body, { query = '', secret = secrets[provider], at = Date.now(), headers = {} } = {}) {
   const raw = typeof body === 'string' ? body : isForm[provider] ? new URLSearchParams(body).toString() : JSON.stringify(body);
   const path = `/webhooks/voice/${provider}${query === '' ? '' : `?${query}`}`;
   const all = {
@@ -48,7 +49,13 @@ export function callback(address, provider, body, { query = '', secret = secrets
     ...headers,
   };
   for (const name of Object.keys(all)) if (all[name] === null) delete all[name];
-  return request(address, 'POST', path, all, raw);
+  return { path, headers: all, raw };
+}
+
+/** Sends one callback. */
+export function callback(address, provider, body, options) {
+  const { path, headers, raw } = signed(provider, body, options);
+  return request(address, 'POST', path, headers, raw);
 }
 
 // ---- one short call of each kind ---------------------------------------------------------------------------------
