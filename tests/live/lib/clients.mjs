@@ -5,7 +5,7 @@ import { copyFileSync, existsSync, mkdirSync, mkdtempSync, readFileSync, renameS
 import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
-import { fileURLToPath } from 'node:url';
+import { fileURLToPath, pathToFileURL } from 'node:url';
 
 const list = join(dirname(fileURLToPath(import.meta.url)), '..', 'package.json');
 const dependencies = JSON.parse(readFileSync(list, 'utf8')).dependencies;
@@ -31,6 +31,12 @@ function install() {
 
 const require = createRequire(join(install(), 'package.json'));
 export const WebSocket = require('ws');
+/** What tests of the REST API take from npm: a JSON Schema validator, one of OpenAPI documents, and a maker of clients. */
+export const Ajv = require('ajv/dist/2020').default;
+export const addFormats = require('ajv-formats').default;
+export const OpenApiClient = require('openapi-client-axios').default;
+export const openApiValidator = async () =>
+  new (await import(pathToFileURL(require.resolve('@seriousme/openapi-schema-validator')))).Validator();
 
 const major = (range) => Number(/(\d+)/.exec(range ?? '0')[1]);
 const mine = Number(process.versions.node.split('.')[0]);

@@ -7,13 +7,14 @@ import { once } from 'node:events';
 export const RINGBACK = process.env.RINGBACK ?? 'build/dev/ringback';
 export const DATABASE_URL = process.env.RINGBACK_TEST_DATABASE_URL;
 export const SECRET = 'hush';
+export const JWT_SECRET = 'a secret for tests that is long enough';
 export const OWNER = '00000000-0000-4000-8000-000000000001';
 
 const env = {
   ...process.env,
   RINGBACK_SHOPIFY_API_SECRET: SECRET,
   RINGBACK_ENCRYPTION_KEY: Buffer.alloc(32, 7).toString('base64'),
-  RINGBACK_JWT_SECRET: 'a secret for tests that is long enough',
+  RINGBACK_JWT_SECRET: JWT_SECRET,
   RINGBACK_LISTEN: '127.0.0.1:0',
   RINGBACK_ADMIN_LISTEN: '127.0.0.1:0',
 };
