@@ -29,7 +29,7 @@ struct event {
     const struct shop *shop; /* never NULL: the worker dead-letters unknown shops itself */
     int64_t triggered_us; /* X-Shopify-Triggered-At, microseconds since 1970; INT64_MIN: absent */
     int64_t received_us;  /* the gateway's clock */
-    uint8_t digest[8];    /* first 8 bytes of SHA-256(body): the last tie-break between versions */
+    uint8_t digest[8];    /* of the body (base/digest.h): the last tie-break between versions */
     const char *body;     /* raw JSON, EVENT_BODY_PADDING readable bytes behind it */
     size_t body_len;
 };

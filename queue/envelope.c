@@ -4,7 +4,8 @@
  *   s source  t topic  k key  i event id  d delivery id     texts; absent ones are left out
  *   g triggered_us  r received_us                           integers
  *   h digest (8 bytes)   x headers (map of texts)
- *   c codec of the body: 0 as it is, 1 zstd   b body (bytes)
+ *   c codec of the body: 0 as it is, 2 lz4 with our dictionary (body_dictionary.h)
+ *   n length of the body, where it is compressed   b body (bytes)
  *
  * The decoder trusts nothing: msgpack-c would allocate whatever a forged array header promises, so
  * the bytes are walked first (is_sane), and only a tree that fits them, is shallow and has few
@@ -15,16 +16,17 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <lz4.h>
 #include <msgpack.h>
-#include <zstd.h>
 
+#include "body_dictionary.h"
 #include "event.h"
 
 enum {
     CODEC_RAW = 0,
-    CODEC_ZSTD = 1,
-    COMPRESS_MIN = 512, /* below this a frame's overhead eats the gain */
-    COMPRESS_LEVEL = 1,
+    CODEC_LZ4 = 2,      /* 1 was zstd: three times the work for as many bytes */
+    COMPRESS_MIN = 128, /* below this there is nothing to gain */
+    COMPRESS_MAX = LZ4_MAX_INPUT_SIZE,
     NODES_MAX = 512, /* objects of one envelope, unknown ones included */
     DEPTH_MAX = 8,
     ZONE_CHUNK = 8192
@@ -46,9 +48,11 @@ enum { TEXTS = sizeof texts / sizeof texts[0] };
 
 struct envelope_encoder {
     msgpack_sbuffer out;
-    ZSTD_CCtx *zstd;
-    char *frame; /* compressed body */
-    size_t frame_size;
+    LZ4_stream_t
+        fresh; /* that has read the dictionary: loading it costs more than a copy of this */
+    LZ4_stream_t lz4;
+    char *packed; /* compressed body */
+    size_t packed_size;
 };
 
 struct envelope_encoder *envelope_encoder_new(void)
@@ -58,11 +62,8 @@ struct envelope_encoder *envelope_encoder_new(void)
     if (e == NULL)
         return NULL;
     msgpack_sbuffer_init(&e->out);
-    e->zstd = ZSTD_createCCtx();
-    if (e->zstd == NULL) {
-        envelope_encoder_free(e);
-        return NULL;
-    }
+    LZ4_initStream(&e->fresh, sizeof e->fresh);
+    LZ4_loadDict(&e->fresh, body_dictionary, (int)body_dictionary_size());
     return e;
 }
 
@@ -71,27 +72,27 @@ void envelope_encoder_free(struct envelope_encoder *e)
     if (e == NULL)
         return;
     msgpack_sbuffer_destroy(&e->out);
-    ZSTD_freeCCtx(e->zstd);
-    free(e->frame);
+    free(e->packed);
     free(e);
 }
 
-/* Length of the compressed body in e->frame; 0: send it as it is. */
+/* Length of the compressed body in e->packed; 0: send it as it is. */
 static size_t compress(struct envelope_encoder *e, const char *body, size_t len)
 {
-    size_t need = ZSTD_compressBound(len), n;
+    int n;
 
-    if (len < COMPRESS_MIN)
+    if (len < COMPRESS_MIN || len > COMPRESS_MAX)
         return 0;
-    if (need > e->frame_size) {
-        char *bigger = realloc(e->frame, need);
+    if (len > e->packed_size) { /* what does not get smaller is not wanted */
+        char *bigger = realloc(e->packed, len);
         if (bigger == NULL)
             return 0;
-        e->frame = bigger;
-        e->frame_size = need;
+        e->packed = bigger;
+        e->packed_size = len;
     }
-    n = ZSTD_compressCCtx(e->zstd, e->frame, e->frame_size, body, len, COMPRESS_LEVEL);
-    return ZSTD_isError(n) || n >= len ? 0 : n;
+    e->lz4 = e->fresh;
+    n = LZ4_compress_fast_continue(&e->lz4, body, e->packed, (int)len, (int)len, 1);
+    return n > 0 ? (size_t)n : 0;
 }
 
 /* The packer's errors are sticky here: 0 while everything fitted. */
@@ -145,8 +146,8 @@ static int pack_headers(msgpack_packer *pk, const struct envelope *in)
 
 const void *envelope_encode(struct envelope_encoder *e, const struct envelope *in, size_t *len)
 {
-    size_t pairs = 6 + (in->triggered_us != EVENT_NO_TIME),
-           packed = compress(e, in->body, in->body_len);
+    size_t packed = compress(e, in->body, in->body_len),
+           pairs = 6u + (in->triggered_us != EVENT_NO_TIME) + (packed > 0);
     msgpack_packer pk;
     int failed;
 
@@ -163,8 +164,10 @@ const void *envelope_encode(struct envelope_encoder *e, const struct envelope *i
     failed |= pack_number(&pk, 'r', in->received_us);
     failed |= pack_bytes(&pk, 'h', in->digest, sizeof in->digest);
     failed |= pack_headers(&pk, in);
-    failed |= pack_number(&pk, 'c', packed > 0 ? CODEC_ZSTD : CODEC_RAW);
-    failed |= packed > 0 ? pack_bytes(&pk, 'b', e->frame, packed)
+    failed |= pack_number(&pk, 'c', packed > 0 ? CODEC_LZ4 : CODEC_RAW);
+    if (packed > 0)
+        failed |= pack_number(&pk, 'n', (int64_t)in->body_len);
+    failed |= packed > 0 ? pack_bytes(&pk, 'b', e->packed, packed)
                          : pack_bytes(&pk, 'b', in->body, in->body_len);
     *len = e->out.size;
     return failed == 0 ? e->out.data : NULL;
@@ -307,20 +310,15 @@ static uint64_t peek_version(const unsigned char *p, size_t len)
 
 /* Kept between calls: making them costs more than using them. One loop per process, no threads
  * (architecture.md 1), and they live as long as the process. */
-static struct {
-    msgpack_zone *zone;
-    ZSTD_DCtx *zstd;
-} tools;
+static msgpack_zone *zone;
 
-static bool tools_ready(void)
+static bool zone_ready(void)
 {
-    if (tools.zone == NULL)
-        tools.zone = msgpack_zone_new(ZONE_CHUNK);
+    if (zone == NULL)
+        zone = msgpack_zone_new(ZONE_CHUNK);
     else
-        msgpack_zone_clear(tools.zone);
-    if (tools.zstd == NULL)
-        tools.zstd = ZSTD_createDCtx();
-    return tools.zone != NULL && tools.zstd != NULL;
+        msgpack_zone_clear(zone);
+    return zone != NULL;
 }
 
 static const char *read_text(const msgpack_object *o, struct text *out)
@@ -359,7 +357,7 @@ static const char *read_headers(const msgpack_object *o, struct envelope *out)
 
 struct body {
     struct text bytes;
-    int64_t codec;
+    int64_t codec, len;
     bool digest;
 };
 
@@ -376,6 +374,8 @@ static const char *read_pair(char key, const msgpack_object *o, struct envelope 
         return read_number(o, &out->received_us);
     case 'c':
         return read_number(o, &body->codec);
+    case 'n':
+        return read_number(o, &body->len);
     case 'x':
         return read_headers(o, out);
     case 'h':
@@ -431,25 +431,25 @@ static const char *raw_body(struct envelope *out, struct text body, const char *
     return NULL;
 }
 
-static const char *inflate(struct envelope *out, struct text body, size_t body_max,
+static const char *inflate(struct envelope *out, const struct body *body, size_t body_max,
                            struct arena *arena)
 {
-    unsigned long long size = ZSTD_getFrameContentSize(body.p, body.n);
     char *plain;
-    size_t n;
+    int n;
 
-    if (size == ZSTD_CONTENTSIZE_UNKNOWN || size == ZSTD_CONTENTSIZE_ERROR)
+    if (body->len <= 0 || body->len > COMPRESS_MAX || body->bytes.n > COMPRESS_MAX)
         return "envelope: the compressed body is damaged";
-    if (size > body_max)
+    if ((uint64_t)body->len > body_max)
         return "envelope: the body is larger than allowed";
-    plain = arena_alloc(arena, (size_t)size + EVENT_BODY_PADDING);
+    plain = arena_alloc(arena, (size_t)body->len + EVENT_BODY_PADDING);
     if (plain == NULL)
         return "envelope: the body does not fit into the batch's memory";
-    n = ZSTD_decompressDCtx(tools.zstd, plain, (size_t)size, body.p, body.n);
-    if (ZSTD_isError(n) || n != size)
+    n = LZ4_decompress_safe_usingDict(body->bytes.p, plain, (int)body->bytes.n, (int)body->len,
+                                      body_dictionary, (int)body_dictionary_size());
+    if (n != body->len)
         return "envelope: the compressed body is damaged";
     out->body = plain;
-    out->body_len = n;
+    out->body_len = (size_t)body->len;
     return NULL;
 }
 
@@ -463,17 +463,17 @@ static const char *decode(struct envelope *out, const char *bytes, size_t len, s
 
     if (!is_sane((const unsigned char *)bytes, (const unsigned char *)bytes + len))
         return "envelope: truncated, too deep or not msgpack";
-    if (!tools_ready())
+    if (!zone_ready())
         return "envelope: out of memory";
     /* Texts and bytes of the objects point into `bytes`; only arrays and maps live in the zone. */
-    if (msgpack_unpack(bytes, len, &used, tools.zone, &root) != MSGPACK_UNPACK_SUCCESS)
+    if (msgpack_unpack(bytes, len, &used, zone, &root) != MSGPACK_UNPACK_SUCCESS)
         return "envelope: not msgpack";
     fault = read_map(&root, out, &body);
     if (fault != NULL)
         return fault;
     out->body_len = body.bytes.n;
-    if (body.codec == CODEC_ZSTD)
-        return inflate(out, body.bytes, body_max, arena);
+    if (body.codec == CODEC_LZ4)
+        return inflate(out, &body, body_max, arena);
     if (body.codec != CODEC_RAW)
         return "envelope: unknown codec";
     return body.bytes.n > body_max ? "envelope: the body is larger than allowed"

@@ -24,7 +24,7 @@ struct envelope {
     struct text delivery_id; /* X-Shopify-Webhook-Id, may be absent */
     int64_t triggered_us;    /* INT64_MIN: absent */
     int64_t received_us;
-    uint8_t digest[8]; /* first 8 bytes of SHA-256(body) */
+    uint8_t digest[8]; /* of the body: base/digest.h */
     struct envelope_header
         headers[ENVELOPE_HEADERS_MAX]; /* what else a handler or a dead letter wants */
     unsigned n_headers;

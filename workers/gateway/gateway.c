@@ -11,7 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/hmac.h"
+#include "base/digest.h"
 #include "event.h"
 #include "partition.h"
 #include "publisher.h"
@@ -168,8 +168,6 @@ void gateway_keep_header(struct envelope *e, const char *name, struct text value
 void gateway_envelope(struct envelope *e, struct http_request *r,
                       const struct gateway_source *source, const char *topic)
 {
-    uint8_t digest[SHA256_SIZE];
-
     *e = (struct envelope){
         .source = text_of(source->name),
         .topic = text_of(topic),
@@ -177,8 +175,7 @@ void gateway_envelope(struct envelope *e, struct http_request *r,
         .received_us = (int64_t)http_arrived_us(r),
     };
     e->body = http_body(r, &e->body_len);
-    sha256(digest, e->body, e->body_len, NULL);
-    memcpy(e->digest, digest, sizeof e->digest);
+    digest_of(e->digest, e->body, e->body_len);
 }
 
 struct flight {

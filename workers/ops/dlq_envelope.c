@@ -2,7 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/hmac.h"
+#include "base/digest.h"
 #include "base/json.h"
 #include "event.h"
 #include "ops/dlq.h"
@@ -48,18 +48,12 @@ static bool read_headers(const struct dlq_letter *letter, struct arena *arena, s
     return !arena->failed;
 }
 
-static bool fill_digest(const struct dlq_letter *letter, struct envelope *out)
+static void fill_digest(const struct dlq_letter *letter, struct envelope *out)
 {
-    uint8_t digest[SHA256_SIZE];
-    bool ok = true;
-
-    if (letter->digest.n == sizeof out->digest) {
+    if (letter->digest.n == sizeof out->digest)
         memcpy(out->digest, letter->digest.p, sizeof out->digest);
-        return true;
-    }
-    sha256(digest, out->body, out->body_len, &ok);
-    memcpy(out->digest, digest, sizeof out->digest);
-    return ok;
+    else
+        digest_of(out->digest, out->body, out->body_len);
 }
 
 bool dlq_envelope(const struct dlq_letter *letter, int64_t now_us, struct arena *arena,
@@ -81,6 +75,6 @@ bool dlq_envelope(const struct dlq_letter *letter, int64_t now_us, struct arena 
         return false;
     if (!read_headers(letter, arena, out, why))
         return false;
-    *why = "its digest cannot be computed";
-    return fill_digest(letter, out);
+    fill_digest(letter, out);
+    return true;
 }

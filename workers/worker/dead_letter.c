@@ -3,7 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "base/hmac.h"
+#include "base/digest.h"
 #include "base/json_out.h"
 
 const enum column_type dead_letter_types[DEAD_COLUMNS] = {
@@ -24,8 +24,6 @@ const enum column_type dead_letter_types[DEAD_COLUMNS] = {
     [DEAD_DIGEST] = COLUMN_BYTES,
     [DEAD_RECEIVED_AT] = COLUMN_TIME,
 };
-
-enum { DIGEST_BYTES = 8 }; /* as in an envelope */
 
 static const int64_t YEAR_10000_US =
     INT64_C(253402300800000000); /* beyond it PostgreSQL may refuse, and a letter must not fail */
@@ -127,13 +125,11 @@ static void describe(struct dead_letter *d, struct arena *arena, const struct en
 /* No envelope: what there is are the bytes, and Redis' clock. */
 static void describe_bytes(struct dead_letter *d, struct arena *arena, const struct entry *entry)
 {
-    uint8_t digest[SHA256_SIZE];
-    bool ok;
+    uint8_t digest[DIGEST_SIZE];
 
-    sha256(digest, entry->bytes, entry->len, &ok);
-    if (ok) /* else the letter is known by its entry's id */
-        set_text(d, DEAD_DIGEST,
-                 (struct text){arena_copy(arena, (char *)digest, DIGEST_BYTES), DIGEST_BYTES});
+    digest_of(digest, entry->bytes, entry->len);
+    set_text(d, DEAD_DIGEST,
+             (struct text){arena_copy(arena, (char *)digest, DIGEST_SIZE), DIGEST_SIZE});
     set_text(d, DEAD_PAYLOAD, (struct text){(const char *)entry->bytes, entry->len});
     set_text(d, DEAD_HEADERS, TEXT("{}"));
     if (entry->id.ms < (uint64_t)YEAR_10000_US / 1000)
