@@ -73,6 +73,13 @@ RB_BUILD_PACKAGES="gcc g++ cmake ninja-build pkg-config libuv1-dev libhiredis-de
     libdeflate-dev libphonenumber-dev libicu-dev libcmocka-dev"
 RB_SERVER_PACKAGES="postgresql redis-server"
 
+# rb_node_packages: Debian's Node and npm, unless others are there. npm fetches the dashboard's libraries, and the unmodified
+# clients that the tests drive.
+rb_node_packages() {
+    [ "$(node --version 2>/dev/null | sed -E 's/^v([0-9]+).*/\1/')" -ge 18 ] 2>/dev/null || printf 'nodejs '
+    command -v npm >/dev/null || printf 'npm '
+}
+
 # ---- small helpers -----------------------------------------------------------------------------
 
 # rb_wait SECONDS COMMAND...: runs it ten times a second (twenty in the first) until it succeeds.

@@ -17,10 +17,11 @@ static const struct process
                true},
     worker = {"worker", "streams -> PostgreSQL -> live updates; timers, each under a lease",
               ROLES(&role_worker), false},
-    realtime = {"realtime", "websockets to dashboards", ROLES(&role_realtime), true},
+    realtime = {"realtime", "websockets to dashboards, and the dashboard page at /",
+                ROLES(&role_realtime, &role_dashboard), true},
     api = {"api", "REST /v1", ROLES(&role_api), true},
     all = {"all", "every role in one process on one port: the default for one machine",
-           ROLES(&role_gateway, &role_worker, &role_realtime, &role_api), true};
+           ROLES(&role_gateway, &role_worker, &role_realtime, &role_api, &role_dashboard), true};
 
 static const struct process *const processes[] = {&gateway, &worker, &realtime, &api, &all, NULL};
 

@@ -40,7 +40,7 @@ mapfile -t workers < <(files_of workers)
     { offend "handlers/, queue/ or workers/ is empty: nothing was checked"; exit 1; }
 
 drivers='uv\.h|hiredis/|libpq-fe\.h|libwebsockets\.h|curl/|microhttpd\.h'
-workers_headers='(runtime|gateway|worker|recordings|realtime|api|ops)/'
+workers_headers='(runtime|gateway|worker|recordings|realtime|api|dashboard|ops)/'
 queue_headers=$(printf '%s\n' "${queue[@]}" | sed -n 's|^queue/\(.*\)\.h$|\1|p' | paste -sd '|')
 
 offend_each 'handlers/ includes a driver library' \

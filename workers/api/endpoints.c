@@ -240,6 +240,11 @@ const struct api_endpoint api_endpoints[] = {
     {"GET", "/v1/carts/:id", "carts_get", "An abandoned cart with its items and its store", "Carts",
      .status = 200, .schema = "Cart"},
 
+    /* ---- organization ---- */
+    {"GET", "/v1/organization", "organization_get",
+     "The organization that the request acts for: name, time zone, currency", "Organization",
+     .status = 200, .schema = "Organization"},
+
     /* ---- integrations ---- */
     {"GET", "/v1/integrations", "integrations_list", "Connected stores", "Integrations",
      .status = 200, .answer = API_ANSWER_LIST, .schema = "Integration", .sorts = "created_at",

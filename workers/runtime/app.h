@@ -27,7 +27,7 @@ struct role {
     void (*stop)(void (*done)(void *ctx), void *ctx);
 };
 
-extern const struct role role_gateway, role_worker, role_realtime, role_api;
+extern const struct role role_gateway, role_worker, role_realtime, role_api, role_dashboard;
 
 /* A command that runs and ends: migrate, tenant, token, doctor, simulate, rollup ... Returns the exit status. */
 struct command {

@@ -1,0 +1,62 @@
+// Changes of the organization's rows, by the unmodified supabase-js: one channel for the page, one more for an open call.
+// The library reconnects by itself; when a channel is joined again, the page reads anew.
+
+const TABLES = ['commerce_orders', 'commerce_abandoned_carts', 'calls', 'analytics_call_daily', 'analytics_outcome_daily', 'analytics_revenue_daily'];
+const KEY = 'dashboard'; // supabase-js wants an API key; ours goes by the token alone
+
+export class Live {
+  /** onState('connecting' | 'live' | 'lost', why), onChange(table, { eventType, new, old }) */
+  constructor(token, organization, { onState, onChange }) {
+    Object.assign(this, { organization, onState, onChange });
+    this.client = globalThis.supabase.createClient(location.origin, KEY, { accessToken: async () => token });
+    addEventListener('offline', this.offline = () => this.onState('lost', 'offline'));
+    addEventListener('online', this.online = () => this.retry());
+    this.join();
+  }
+
+  join() {
+    const channel = this.client.channel('dashboard');
+    for (const table of TABLES) {
+      channel.on('postgres_changes', { event: '*', schema: 'public', table, filter: `organization_id=eq.${this.organization}` },
+        (change) => this.onChange(table, change));
+    }
+    this.channel = channel.subscribe((status, error) => {
+      if (this.channel !== channel && this.channel) return;
+      if (status === 'SUBSCRIBED') this.onState('live');
+      else this.onState('lost', error?.message ?? status);
+      if (status === 'CLOSED' && !this.closed) this.timer = setTimeout(() => this.rejoin(), 1000); // the library would leave it at that
+    });
+  }
+
+  async rejoin() {
+    const old = this.channel;
+    this.channel = null;
+    if (old) await this.client.removeChannel(old);
+    if (!this.closed) this.join();
+  }
+
+  /** Does not wait for the library's next attempt. */
+  retry() {
+    if (this.closed) return;
+    this.onState('connecting');
+    clearTimeout(this.timer);
+    this.rejoin();
+  }
+
+  /** What is said on a call: onTurn(row), onJoined() whenever the channel is joined. Returns what ends it. */
+  follow(call, { onTurn, onJoined }) {
+    const channel = this.client.channel(`call:${call}`)
+      .on('postgres_changes', { event: '*', schema: 'public', table: 'call_transcripts', filter: `call_id=eq.${call}` },
+        (change) => { if (change.eventType !== 'DELETE' && change.new.organization_id === this.organization) onTurn(change.new); })
+      .subscribe((status) => { if (status === 'SUBSCRIBED') onJoined(); });
+    return () => this.client.removeChannel(channel);
+  }
+
+  close() {
+    this.closed = true;
+    clearTimeout(this.timer);
+    removeEventListener('offline', this.offline);
+    removeEventListener('online', this.online);
+    this.client.removeAllChannels();
+  }
+}

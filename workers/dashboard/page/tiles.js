@@ -1,0 +1,71 @@
+// The four numbers. They move by themselves: rollup rows change, the outcomes are read again, the digits run to the new value.
+import { el } from './dom.js';
+import { count, money, percent } from './format.js';
+
+const STEP_MS = 600;
+const calm = matchMedia('(prefers-reduced-motion: reduce)');
+
+const TILES = [
+  { key: 'revenue_recovered', title: 'Revenue recovered', accent: 'revenue',
+    show: (n, o) => money(n, o.currency),
+    note: (o) => others(o) ?? `from ${count(o.carts_recovered)} recovered ${o.carts_recovered === 1 ? 'cart' : 'carts'}` },
+  { key: 'cod_confirmed', title: 'COD confirmed', accent: 'cod', show: (n) => count(n), whole: (o) => o.cod_orders,
+    note: (o) => `by a call, of ${count(o.cod_orders)} COD orders` },
+  { key: 'carts_recovered', title: 'Carts recovered', accent: 'carts', show: (n) => count(n), whole: (o) => o.carts_abandoned,
+    note: (o) => `${percent(o.carts_recovered, o.carts_abandoned)} of ${count(o.carts_abandoned)} abandoned` },
+  { key: 'rto_prevented', title: 'RTO prevented', accent: 'rto', show: (n) => count(n), whole: (o) => o.cod_orders,
+    note: (o) => `${percent(o.rto_prevented, o.cod_orders)} of COD orders kept from coming back` },
+];
+
+/** What was recovered in other currencies than the main one. */
+function others(outcomes) {
+  const list = Object.entries(outcomes.revenue_by_currency ?? {}).filter(([currency, amount]) => currency !== outcomes.currency && amount > 0);
+  return list.length ? `and ${list.map(([currency, amount]) => money(amount, currency)).join(', ')}` : null;
+}
+
+export class Tiles {
+  constructor(parent) {
+    this.tiles = TILES.map((tile) => {
+      const value = el('span.value', { 'data-tile': tile.key }, '–');
+      const note = el('p.note', {}, '\u00a0');
+      const meter = tile.whole ? el('span.meter', { 'aria-hidden': 'true' }, el('i')) : el('span.meter.none', { 'aria-hidden': 'true' });
+      const box = el(`div.tile.${tile.accent}`, { role: 'group', 'aria-label': tile.title, 'aria-busy': 'true' }, el('h2', {}, tile.title), value, meter, note);
+      return { ...tile, box, valueNode: value, noteNode: note, meter, shown: null };
+    });
+    parent.append(...this.tiles.map((tile) => tile.box));
+  }
+
+  show(outcomes) {
+    for (const tile of this.tiles) {
+      const n = Number(outcomes[tile.key] ?? 0);
+      tile.box.removeAttribute('aria-busy');
+      tile.noteNode.textContent = tile.note(outcomes);
+      if (tile.whole) tile.meter.firstChild.style.width = `${Math.min(100, (100 * n) / (tile.whole(outcomes) || 1))}%`;
+      if (tile.shown !== null && tile.shown !== n) {
+        tile.box.classList.remove('moved');
+        void tile.box.offsetWidth; // begins the animation anew
+        tile.box.classList.add('moved');
+      }
+      this.run(tile, n, outcomes);
+    }
+  }
+
+  run(tile, to, outcomes) {
+    const from = tile.shown ?? to;
+    const began = performance.now();
+    tile.shown = to;
+    cancelAnimationFrame(tile.frame);
+    const step = (now) => {
+      const part = from === to || calm.matches ? 1 : Math.min(1, (now - began) / STEP_MS);
+      const eased = 1 - (1 - part) ** 3;
+      tile.valueNode.textContent = tile.show(part === 1 ? to : Math.round(from + (to - from) * eased), outcomes);
+      if (part < 1) tile.frame = requestAnimationFrame(step);
+    };
+    step(began);
+  }
+
+  /** Other numbers come: they appear, they do not run. */
+  forget() {
+    for (const tile of this.tiles) tile.shown = null;
+  }
+}
