@@ -4,10 +4,10 @@
  * consumer_settle_redis.c, consumer_survey_redis.c (stats, trimming), consumer_erase_redis.c.
  *
  * Happy path: lease gained -> group made sure of -> own pending entries (id 0...) -> new entries (>) ->
- *   on_entries -> the worker commits -> consumer_settle (XADD live, XACK in one pipeline).
+ *   on_entries -> the worker commits -> consumer_settle (XADD live and XACK in one script, if the lease is still ours).
  * Failures: link lost -> everything read but not settled is forgotten (on_lost per partition) and read again from
  *   the pending list; lease lost -> on_lost; NOGROUP -> group created again at 0; Redis full -> live updates are
- *   dropped (on_live_dropped), XACK goes through. */
+ *   dropped (on_live_dropped), XACK goes through, and who missed something is noted in Redis and told to resync. */
 #ifndef QUEUE_CONSUMER_H
 #define QUEUE_CONSUMER_H
 
@@ -64,8 +64,8 @@ struct consumer *consumer_new(uv_loop_t *loop, const struct consumer_options *op
 /* True while this process's lease on the partition has certainly not run out by the local clock. */
 bool consumer_owns(const struct consumer *c, unsigned partition);
 
-/* After COMMIT: publishes `updates`, then acknowledges the entries, in one pipeline. Everything is copied.
- * Does nothing when the lease has run out (the next owner will do it again; that is harmless). `cb` (may be NULL)
+/* After COMMIT: publishes `updates` and acknowledges the entries, all or nothing. Everything is copied.
+ * Does nothing when the lease has run out, by the local clock or in Redis (the next owner will do it again; that is harmless). `cb` (may be NULL)
  * exactly once, later; ok=false: Redis did not confirm, the entries will come again. n_ids may be 0 (timers' and relay's updates). */
 void consumer_settle(struct consumer *c, unsigned partition, const struct live_update *updates,
                      unsigned n_updates, const struct entry_id *ids, unsigned n_ids,

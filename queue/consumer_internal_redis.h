@@ -15,7 +15,7 @@ enum {
     SURVEY_MS = 2000,
     TRIM_EVERY = 5,        /* surveys */
     TRIM_LIMIT = 200000,   /* entries per XTRIM: bounds how long Redis is busy with it */
-    RESYNC_MAX = 32,       /* organizations remembered per partition; beyond: all */
+    RESYNC_MAX = 32,       /* organizations told one by one; beyond: all */
     ORGANIZATION_MAX = 40, /* a UUID as text */
     READ_AGAIN_MS = 200,   /* pause after a read that failed */
     RECOVER_COUNT_MAX = 512,
@@ -23,20 +23,14 @@ enum {
     CLOSE_MS_MAX = 2000
 };
 
-/* Organizations whose live updates were dropped and who must be told so. */
-struct resync {
-    bool all, busy;
-    unsigned n;
-    char organization[RESYNC_MAX][ORGANIZATION_MAX];
-};
-
 struct partition {
     struct consumer *consumer;
     unsigned number;
-    char events[STREAM_KEY_MAX], live[STREAM_KEY_MAX], lease[STREAM_KEY_MAX];
+    char events[STREAM_KEY_MAX], live[STREAM_KEY_MAX], lease[STREAM_KEY_MAX],
+        resync[STREAM_KEY_MAX];
     struct cursor cursor;
     struct held held;
-    struct resync resync;
+    bool resync_due, resync_asked; /* there may be somebody to tell; we are at it */
     /* recovery: ids and delivery counts of the page that is being read, from XPENDING */
     struct recovered {
         struct entry_id id;
@@ -143,7 +137,6 @@ void consumer_tell_stopped(struct consumer *c);
 
 /* consumer_settle_redis.c */
 void partition_resync(struct partition *p);
-void partition_resync_last_chance(struct partition *p);
 
 /* consumer_survey_redis.c */
 void consumer_survey(struct consumer *c);

@@ -15,11 +15,13 @@
 
 enum { READ_ARGS_MAX = 10 + 2 * PARTITIONS_MAX };
 
-/* Creating a group is refused at maxmemory unless a script says that it may (Redis 7). */
+/* Creating a group is refused at maxmemory unless a script says that it may (Redis 7). A new group over entries that are
+ * there already: which of them were stored without anybody being told, nobody knows any more, so everybody is told. */
 static const char script_group[] =
     "#!lua flags=allow-oom\n"
     "local r = redis.pcall('XGROUP', 'CREATE', KEYS[1], ARGV[1], '0', 'MKSTREAM')\n"
     "if r.err and not string.find(r.err, 'BUSYGROUP', 1, true) then return r end\n"
+    "if not r.err and redis.call('XLEN', KEYS[1]) > 0 then redis.call('SADD', KEYS[2], '*') end\n"
     "return redis.status_reply('OK')\n";
 
 static void act(struct partition *p, unsigned bits);
@@ -140,14 +142,15 @@ static void on_group(void *ctx, const redisReply *r)
 
     if (reply_is_error(r))
         (void)consumer_refused(p->consumer, r);
+    p->resync_due = p->resync_due || ok; /* an owner before us may have left somebody to tell */
     act(p, cursor_grouped(&p->cursor, ok)); /* not ok: partition_retry() */
 }
 
 static void group(struct partition *p)
 {
-    const char *argv[] = {"EVAL", script_group, "1", p->events, CONSUMER_GROUP};
+    const char *argv[] = {"EVAL", script_group, "2", p->events, p->resync, CONSUMER_GROUP};
 
-    if (!consumer_command(p->consumer, on_group, p, 5, argv))
+    if (!consumer_command(p->consumer, on_group, p, 6, argv))
         (void)cursor_grouped(&p->cursor, false);
 }
 

@@ -172,6 +172,7 @@ static bool partitions_init(struct consumer *c)
         events_key(p->events, i);
         live_key(p->live, i);
         lease_key(p->lease, i);
+        resync_key(p->resync, i);
         cursor_init(&p->cursor, window);
         p->page = calloc(RECOVER_COUNT_MAX, sizeof *p->page);
         /* A read may have been sent before a settle made room for another one. */
@@ -307,8 +308,6 @@ void consumer_close_continue(struct consumer *c)
         return; /* what it brings must be pending before somebody else reads the pending list */
     if (!c->released) {
         c->released = true;
-        for (unsigned i = 0; i < c->partitions && c->up; i++)
-            partition_resync_last_chance(&c->parts[i]);
         consumer_leases_release(c);
     }
     if (!c->up || late || (!consumer_leases_releasing(c) && link_outstanding(c->command) == 0))

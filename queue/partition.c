@@ -40,3 +40,8 @@ void lease_key(char out[STREAM_KEY_MAX], unsigned partition)
 {
     key_of(out, partition, "lease");
 }
+
+void resync_key(char out[STREAM_KEY_MAX], unsigned partition)
+{
+    key_of(out, partition, "resync");
+}

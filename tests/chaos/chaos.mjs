@@ -136,7 +136,7 @@ async function main() {
   const ticker = setInterval(progress, PROGRESS_MS);
   for (const fault of plan(new Random(o.seed, 'faults'), o.rate, Object.keys(links))) {
     if (o.kills !== undefined ? faults.kills >= o.kills : fault.at >= spanMs) break;
-    while (elapsed() < fault.at || faults.busy(fault)) await sleep(Math.max(5, Math.min(fault.at - elapsed(), 200)));
+    if (elapsed() < fault.at) await sleep(fault.at - elapsed());
     faults.begin(fault);
   }
   while (o.kills === undefined && elapsed() < spanMs) await sleep(20);

@@ -752,6 +752,7 @@ static void a_full_redis_is_worked_off_and_dropped_updates_end_in_a_resync(void 
 {
     (void)state;
     need_redis();
+    ask("XGROUP CREATE ringback:{7}:events workers 0 MKSTREAM");
     for (unsigned i = 0; i < 10; i++)
         add_event(7, "*", "x");
     ask("CONFIG SET maxmemory 1");
@@ -766,8 +767,37 @@ static void a_full_redis_is_worked_off_and_dropped_updates_end_in_a_resync(void 
     assert_int_equal(owned(w1), P);
     assert_int_equal(w1->lost, 0);
     assert_int_equal(ask("XLEN ringback:{7}:live"), 0);
+    assert_int_equal(ask("SCARD ringback:{7}:resync"), 1);
+    worker_close(&w1); /* before there is room: whoever comes next has to tell */
+    w2 = worker_start("w2", true);
+    assert_true(run_until(w2_owns_all, WAIT_MS));
     ask("CONFIG SET maxmemory 0");
     assert_true(run_until(resync_is_there, WAIT_MS));
+    assert_int_equal(ask("XLEN ringback:{7}:live"), 1);
+    assert_int_equal(ask("EXISTS ringback:{7}:resync"), 0);
+}
+
+static bool everybody_is_told(void)
+{
+    redisReply *r = redisCommand(redis.admin, "XREVRANGE ringback:{2}:live + - COUNT 1");
+    bool told = r->elements == 1 && strcmp(r->element[0]->element[1]->element[1]->str, "*") == 0;
+
+    freeReplyObject(r);
+    return told;
+}
+
+static void a_group_that_was_lost_makes_everybody_resync(void **state)
+{
+    (void)state;
+    need_redis();
+    w1 = worker_start("w1", true);
+    assert_true(run_until(all_owned, WAIT_MS));
+    add_event(2, "*", "x");
+    w1_sees(1);
+    assert_true(run_until(nothing_pending, WAIT_MS));
+    assert_false(everybody_is_told());
+    ask("XGROUP DESTROY ringback:{2}:events workers"); /* and with it, what was stored but not yet told */
+    assert_true(run_until(everybody_is_told, WAIT_MS));
 }
 
 /* ---- several workers ----------------------------------------------------------------------------
@@ -1132,6 +1162,32 @@ static void nothing_is_published_or_acknowledged_without_the_lease(void **state)
     settle(w1, 6, NULL, 0);
     assert_true(run_until(w1_settled, WAIT_MS));
     assert_int_equal(w1->settled_bad, 1);
+}
+
+/* What was sent in time and arrived when somebody else owned the partition. */
+static void a_settle_that_comes_too_late_does_nothing(void **state)
+{
+    struct entry_id id;
+
+    (void)state;
+    need_redis();
+    w1 = worker_start("w1", false);
+    assert_true(run_until(all_owned, WAIT_MS));
+    add_event(6, "*", "x");
+    w1_sees(1);
+    id = w1->seen[0].id;
+    ask("SET ringback:{6}:lease somebody-else"); /* w1 does not know yet */
+    assert_true(consumer_owns(w1->c, 6));
+    settle(w1, 6, &id, 1);
+    wanted_n = 1;
+    assert_true(run_until(w1_settled, WAIT_MS));
+    assert_int_equal(w1->settled_bad, 1);
+    assert_int_equal(pending(6), 1);
+    assert_int_equal(ask("XLEN ringback:{6}:live"), 0);
+    assert_false(w1->owned[6]);
+    ask("DEL ringback:{6}:lease");
+    w1->settles = true;
+    w1_sees(2); /* it comes again */
 }
 
 /* ---- the live tail ------------------------------------------------------------------------------
@@ -1542,6 +1598,7 @@ int main(int argc, char **argv)
         CASE(a_paused_redis_makes_appends_fail_in_two_seconds),
         CASE(refused_appends_are_told_apart_and_readiness_follows),
         CASE(a_full_redis_is_worked_off_and_dropped_updates_end_in_a_resync),
+        CASE(a_group_that_was_lost_makes_everybody_resync),
         CASE(workers_share_partitions_and_take_over),
         CASE(a_killed_workers_partitions_are_taken_over_after_its_lease),
         CASE(a_handed_over_partition_has_nothing_pending),
@@ -1552,6 +1609,7 @@ int main(int argc, char **argv)
         CASE(old_entries_are_trimmed_but_never_unacknowledged_ones),
         CASE(erasing_takes_what_matches_and_is_worked_off),
         CASE(nothing_is_published_or_acknowledged_without_the_lease),
+        CASE(a_settle_that_comes_too_late_does_nothing),
         CASE(the_tail_begins_at_the_end_and_misses_nothing_while_away),
         CASE(the_tail_tells_when_it_missed_something),
     };

@@ -7,11 +7,12 @@ const PARTITIONS = 8;
 const KILLED = { 'gateway-1': 10, 'gateway-2': 10, 'worker-1': 20, 'worker-2': 20, realtime: 12, redis: 14, postgres: 14 };
 const OTHERS = { illness: 50, pause: 25, restart: 10, full: 8, group: 7 };
 const OTHERS_PER_KILL = 0.35;
-const QUEUE_MAX = 2; // faults that wait for one target; more would only be put off
+const QUEUE_MAX = 2; // faults that wait for one target; further ones do not happen
+const NOT_HAPPENING = 0.3; // of the kills, about
 
 /** An endless list of { at, kind, target, ... }; `at` in milliseconds from the beginning. */
 export function* plan(random, rate, links) {
-  for (let at = 1000; ; at += random.wait(rate * (1 + OTHERS_PER_KILL))) {
+  for (let at = 1000; ; at += random.wait((rate * (1 + OTHERS_PER_KILL)) / (1 - NOT_HAPPENING))) {
     if (random.chance(1 / (1 + OTHERS_PER_KILL))) {
       yield { at, kind: 'kill', target: random.weighted(KILLED), downMs: random.int(0, 1000), softly: random.chance(0.5) };
       continue;
@@ -55,6 +56,7 @@ export class Faults {
 
   begin(fault) {
     const target = this.targets[fault.target];
+    if (target?.queued >= QUEUE_MAX) return; // it has enough to go through already
     const name = fault.kind === 'illness' ? fault.ill.kind : fault.kind;
     this.counts[name] = (this.counts[name] ?? 0) + 1;
     if (fault.kind === 'kill') this.kills++;
@@ -74,11 +76,6 @@ export class Faults {
     link.sicken(ill);
     await sleep(ms);
     link.heal();
-  }
-
-  /** True while the target has enough to go through already. */
-  busy(fault) {
-    return (this.targets[fault.target]?.queued ?? 0) >= QUEUE_MAX;
   }
 
   /** Resolves when the last fault is over and everything has been started again. */
