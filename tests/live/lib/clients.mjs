@@ -38,6 +38,15 @@ export const OpenApiClient = require('openapi-client-axios').default;
 export const openApiValidator = async () =>
   new (await import(pathToFileURL(require.resolve('@seriousme/openapi-schema-validator')))).Validator();
 
+/** A headless browser; Debian's. Its own requests home are off, so that every request it makes is the page's. */
+export function browser() {
+  return require('playwright-core').chromium.launch({ executablePath: '/usr/bin/chromium', args: ['--no-sandbox', '--disable-gpu', '--disable-quic',
+    '--no-first-run', '--disable-background-networking', '--disable-component-update', '--disable-sync'] });
+}
+
+/** The source of axe-core, which looks for faults that shut people out. */
+export const axe = () => readFileSync(require.resolve('axe-core/axe.min.js'), 'utf8');
+
 const major = (range) => Number(/(\d+)/.exec(range ?? '0')[1]);
 const mine = Number(process.versions.node.split('.')[0]);
 

@@ -91,12 +91,12 @@ export class CallView {
       ['Sentiment', call.sentiment ? badge(call.sentiment, tone(call.sentiment)) : null],
     ].filter(([, value]) => value);
     const focused = this.box.contains(document.activeElement) && document.activeElement.matches('.icon');
-    const log = this.log ?? el('ol.talk', { role: 'log', 'aria-label': 'What is said' });
+    const log = this.log ?? el('ol.talk');
     const body = el('div.drawer-body', {},
       el('dl.facts', {}, facts.map(([name, value]) => el('div', {}, el('dt', {}, name), el('dd', {}, value)))),
       call.summary ? el('section.summary', {}, el('h3', {}, 'Summary'), el('p', {}, call.summary)) : null,
       call.error_message ? el('p.error-text', {}, call.error_message) : null,
-      el('section', {}, el('h3', {}, 'Conversation'), log));
+      el('section', {}, el('h3', {}, 'Conversation'), el('div', { role: 'log', 'aria-label': 'What is said' }, log)));
     const scrolled = this.box.querySelector('.drawer-body')?.scrollTop ?? 0;
     this.log = log;
     this.box.replaceChildren(...this.frame(partner(call), el('p.under', {}, result(call), call.contact_name && number ? el('span.muted', {}, number) : null)), body);
