@@ -106,13 +106,22 @@ static void fail(struct db_request *r, const char *sqlstate, const char *message
     r->done(r, &o);
 }
 
+/* One that was sent before was found then. */
+static bool is_known(const struct db_pool *p, const struct db_statement *s)
+{
+    for (unsigned i = 0; i < p->n_statements; i++)
+        if (p->statements[i] == s)
+            return true;
+    return false;
+}
+
 /* NULL: all of the request's statements exist; else the path of the first that does not. */
-static const char *missing_statement(const struct db_request *r)
+static const char *missing_statement(const struct db_pool *p, const struct db_request *r)
 {
     for (unsigned i = 0; i < r->n_queries; i++) {
         const struct db_query *q = &r->queries[i];
 
-        if (q->text == NULL && asset_find(q->statement->path) == NULL)
+        if (q->text == NULL && !is_known(p, q->statement) && asset_find(q->statement->path) == NULL)
             return q->statement->path;
     }
     return NULL;
@@ -146,7 +155,7 @@ static void turn(struct db_pool *p)
     }
     while (p->waiting.first != NULL && (c = least_busy(p)) != NULL) {
         struct db_request *r = take(&p->waiting);
-        const char *missing = missing_statement(r);
+        const char *missing = missing_statement(p, r);
 
         if (missing == NULL) {
             db_conn_send(c, r);
