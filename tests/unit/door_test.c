@@ -372,6 +372,37 @@ static void requests_are_routed_and_answered_on_one_connection(void **state)
     assert_int_equal(t.handled, 6);
 }
 
+static void wide_client(void)
+{
+    static const char *const words[] = {"a&", "&", "a=1&", "a?b=%00&"};
+
+    for (size_t i = 0; i < sizeof words / sizeof words[0]; i++) {
+        char text[4000] = "GET /echo?";
+        struct client c;
+        struct answer a;
+
+        while (strlen(text) < 3900)
+            strcat(text, words[i]);
+        strcat(text, " HTTP/1.1\r\nHost: x\r\n\r\n");
+        dial(&c);
+        for (int k = 0; k < 2; k++) {
+            say(&c, text);
+            a = hear(&c);
+            CHECK(a.status == 200 && strstr(a.head, "X-Path: /echo\r\n") != NULL, "%s: %s", words[i],
+                  a.head);
+        }
+        hang_up(&c);
+    }
+}
+
+/* The library below would keep a list of them, and fall silent once its memory for that is full. */
+static void queries_of_a_thousand_parameters_are_answered(void **state)
+{
+    (void)state;
+    run_door(wide_client, 2000, 10);
+    assert_int_equal(t.handled, 8);
+}
+
 static void pipelining_client(void)
 {
     static const char batch[] = "POST /later HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\n\r\none"
@@ -1059,6 +1090,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(requests_are_routed_and_answered_on_one_connection),
+        cmocka_unit_test(queries_of_a_thousand_parameters_are_answered),
         cmocka_unit_test(pipelined_requests_are_all_answered_in_order),
         cmocka_unit_test(a_request_behind_a_suspended_one_needs_no_further_byte),
         cmocka_unit_test(pipelined_requests_larger_than_the_buffers_are_all_answered),

@@ -46,6 +46,16 @@ void conn_tell(struct conn *c, unsigned status, const char *code, const char *me
 
 /* ---- life ---- */
 
+/* Roles read the query from our own copy. libmicrohttpd would cut it into a list in the memory of its connection, and where
+ * that is full (some 200 parameters) it neither answers nor goes on. So it is shown an empty one; the text is its own buffer. */
+static void hide_query(char *uri)
+{
+    char *mark = strchr(uri, '?');
+
+    if (mark != NULL)
+        mark[1] = '\0';
+}
+
 void *request_begin(void *cls, const char *uri, struct MHD_Connection *mhd)
 {
     size_t n = strlen(uri) + 1;
@@ -58,6 +68,7 @@ void *request_begin(void *cls, const char *uri, struct MHD_Connection *mhd)
         return NULL;
     }
     memcpy(r->uri, uri, n);
+    hide_query((char *)(uintptr_t)uri);
     r->path = r->query = "";
     r->door = c->door;
     r->conn = c;
