@@ -127,6 +127,8 @@ static void what_is_wrong_is_said(void **state)
         {"GET", "/v1/calls?page=99999999999999999999", "", "page",
          "page must be a whole number from 1 to 1000000"},
         {"GET", "/v1/calls?page=1&page=2", "", "page", "page is given twice"},
+        {"POST", "/v1/agents", "{\"name\":\"A\",\"tone\":\"casual\",\"name\":\"B\"}", "name",
+         "name is given twice"},
         {"GET", "/v1/calls?sort=id", "", "sort",
          "sort must be one of created_at, started_at, duration_seconds"},
         {"GET", "/v1/calls?order=DESC", "", "order", "order must be one of desc, asc"},

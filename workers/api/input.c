@@ -113,6 +113,10 @@ static bool read_members(const struct plan *plan, struct text body, struct arena
 
         if (i == plan->n)
             return refuse_unknown(plan, API_IN_BODY, name, problem);
+        if (is_given(in, i)) {
+            value_refuse(problem, plan->names[i], "is given twice");
+            return false;
+        }
         value = value_of_json(&plan->params[i], json, arena, &null, problem);
         if (value == NULL && !null)
             return false;

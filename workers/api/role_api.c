@@ -19,7 +19,6 @@
 
 enum {
     BODY_MAX = 1 << 20,
-    QUERY_MAX = 8192,
     IN_FLIGHT_MAX = 1024, /* requests that wait for PostgreSQL, or in line for it */
     WAIT_MS_MAX = 2000,   /* in line for a connection */
     DEPTH = 4,            /* requests in flight on one connection */
@@ -261,17 +260,17 @@ static void refuse_path(struct call *c, const struct match *m)
 
 static void on_request(void *ctx, struct http_request *http)
 {
-    static const struct fault long_query = {414, "VALIDATION_ERROR", "the query is too long", NULL,
-                                            NULL};
     struct api *a = ctx;
     const char *header, *method = http_method(http), *path = http_path(http);
     struct match m;
     struct call *c;
-    size_t body_len, query_len = strlen(http_query(http)), room;
+    size_t body_len, room;
 
     http_body(http, &body_len);
     plans_match(&a->plans, method, path, &m);
-    room = query_len > QUERY_MAX ? CALL_HEADER_SIZE : input_room(query_len, body_len);
+    if (strcmp(path, OPENAPI_PATH) == 0)
+        snprintf(m.allow, sizeof m.allow, "GET");
+    room = input_room(strlen(http_query(http)), body_len); /* the door bounds both */
     if (m.plan != NULL)
         room += variants_room(a->variants, m.no);
     c = http_scratch(http, sizeof *c + room);
@@ -292,8 +291,6 @@ static void on_request(void *ctx, struct http_request *http)
         reply_ok(c, a->openapi, a->openapi_len);
     else if (m.plan == NULL)
         refuse_path(c, &m);
-    else if (query_len > QUERY_MAX)
-        reply_fault(c, &long_query);
     else
         serve(c, &m);
 }
