@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
-import { exec, sql, start } from './lib/harness.mjs';
+import { sql, start } from './lib/harness.mjs';
 import { OpenApiClient, openApiValidator } from './lib/clients.mjs';
 import { Contract, ask, fingerprint, forge, id, idsOf, org, people, root, seed, tokens } from './lib/api.mjs';
 
