@@ -11,6 +11,12 @@
 #define SECRET "a secret for tests that is long enough"
 #define ORGANIZATION "aaaaaaaa-0000-4000-8000-000000000001"
 
+static enum jwt_result verify(void *ctx, const char *token, size_t len, int64_t now_s,
+                              struct jwt *out)
+{
+    return jwt_verify(ctx, token, len, now_s, out);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static struct jwt_keys *keys;
@@ -72,7 +78,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         return 0;
     if (keys == NULL)
         keys = jwt_keys_new(SECRET, NULL, 0, &why);
-    h = hub_new(keys);
+    h = hub_new(&(struct hub_tokens){verify, keys});
     s = hub_connect(h, data[0] & 1 ? PROTOCOL_V2 : PROTOCOL_V1, "apikey=key", NULL, now);
     for (size_t at = 1; at < size;) {
         size_t len = 0, used = 0;

@@ -336,7 +336,7 @@ static void jwt_chooses_the_key_by_its_own_list(void **state)
     sign_public(ec, "{\"alg\":\"ES256\"}", payload, token);
     assert_int_equal(verify(k, token, &j), JWT_OK);
     sign_public(ec, "{\"alg\":\"ES256\",\"kid\":\"gone\"}", payload, token);
-    assert_int_equal(verify(k, token, &j), JWT_NO_KEY);
+    assert_int_equal(verify(k, token, &j), JWT_UNKNOWN_KEY);
     sign_public(stranger, "{\"alg\":\"ES256\",\"kid\":\"ec-1\"}", payload, token);
     assert_int_equal(verify(k, token, &j), JWT_BAD_SIGNATURE);
     sign_public(rsa, "{\"alg\":\"RS256\",\"kid\":\"rsa-1\"}", payload, token);
@@ -348,6 +348,15 @@ static void jwt_chooses_the_key_by_its_own_list(void **state)
     assert_int_equal(verify(k, token, &j), JWT_BAD_SIGNATURE);
     hs256(rsa_text, "{\"alg\":\"HS256\"}", payload, token);
     assert_int_equal(verify(k, token, &j), JWT_BAD_SIGNATURE);
+    jwt_keys_free(k);
+
+    k = keys_of(NULL, "{\"keys\":[]}"); /* keys of several documents count together */
+    sign_public(ec, "{\"alg\":\"ES256\"}", payload, token);
+    assert_int_equal(verify(k, token, &j), JWT_UNKNOWN_KEY);
+    assert_true(jwt_keys_add(k, jwks, strlen(jwks)));
+    assert_false(jwt_keys_add(k, "{}", 2));
+    assert_int_equal(jwt_keys_count(k), 2);
+    assert_int_equal(verify(k, token, &j), JWT_OK);
     jwt_keys_free(k);
 
     k = keys_of(NULL, jwks); /* without a secret there is no HS256 at all */

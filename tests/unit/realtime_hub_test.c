@@ -21,11 +21,20 @@ enum { UNIX = 1700000000, FRAMES_MAX = 64 };
 
 struct world {
     struct jwt_keys *keys;
+    bool keys_away; /* every token's key is being fetched */
     struct hub *hub;
     struct instant now;
     char got[FRAMES_MAX][2048]; /* what take() took */
     unsigned n, pings;
 };
+
+static enum jwt_result verify(void *ctx, const char *token, size_t len, int64_t now_s,
+                              struct jwt *out)
+{
+    const struct world *w = ctx;
+
+    return w->keys_away ? JWT_PENDING : jwt_verify(w->keys, token, len, now_s, out);
+}
 
 static void begin(struct world *w)
 {
@@ -33,7 +42,7 @@ static void begin(struct world *w)
 
     memset(w, 0, sizeof *w);
     w->keys = jwt_keys_new(SECRET, NULL, 0, &why);
-    w->hub = hub_new(w->keys);
+    w->hub = hub_new(&(struct hub_tokens){verify, w});
     w->now = (struct instant){1000, UNIX};
     assert_non_null(w->hub);
 }
@@ -717,6 +726,86 @@ static void many_users_and_topics_come_and_go(void **state)
     end(&w);
 }
 
+/* A join whose key is being fetched waits, what comes behind it too; then all of it happens in its order. */
+static void a_join_waits_for_the_key_of_its_token(void **state)
+{
+    struct world w;
+    struct session *s, *gone;
+    const char *token;
+
+    (void)state;
+    begin(&w);
+    s = connect_v(&w, "vsn=2.0.0");
+    gone = connect_v(&w, "vsn=2.0.0");
+    w.keys_away = true;
+    token = token_of(ALICE, "authenticated", UNIX + 3600);
+    join(&w, s, "realtime:orders", "1", ORDERS, token);
+    join(&w, s, "realtime:other", "2", ORDERS, token);
+    say(&w, s, "[\"2\",\"3\",\"realtime:other\",\"phx_leave\",{}]");
+    join(&w, gone, "realtime:orders", "1", ORDERS, token);
+    assert_int_equal(take(&w, s), 0);
+    assert_true(hub_waits_for_keys(w.hub));
+    hub_disconnect(w.hub, gone); /* who does not wait any longer is forgotten */
+
+    w.keys_away = false;
+    hub_keys(w.hub, w.now);
+    assert_false(hub_waits_for_keys(w.hub));
+    answer(&w);
+    take(&w, s);
+    assert_int_equal(w.n, 4); /* the left topic: ok, phx_close; the other: ok, system */
+    assert_holds(w.got[0], "\"realtime:other\",\"phx_reply\"");
+    assert_holds(w.got[1], "phx_close");
+    assert_holds(w.got[3], "Subscribed to PostgreSQL");
+    change(&w, ORG_A, "INSERT", "{\"id\":\"1\"}");
+    assert_int_equal(take(&w, s), 1);
+    hub_disconnect(w.hub, s);
+    end(&w);
+}
+
+static void keys_that_do_not_come_refuse_the_join(void **state)
+{
+    struct world w;
+    struct session *s;
+    char filler[8000];
+    unsigned n = 0;
+
+    (void)state;
+    begin(&w);
+    s = connect_v(&w, "vsn=2.0.0");
+    w.keys_away = true;
+    join(&w, s, "realtime:orders", "1", ORDERS, token_of(ALICE, "authenticated", UNIX + 3600));
+    hub_keys(w.hub, w.now);
+    assert_int_equal(take(&w, s), 1);
+    assert_holds(w.got[0], "\"status\":\"error\"");
+    assert_holds(w.got[0], "cannot be had at the moment");
+
+    /* A fresh token for a channel that is live changes nothing when it cannot be judged. */
+    w.keys_away = false;
+    join(&w, s, "realtime:orders", "2", ORDERS, token_of(ALICE, "authenticated", UNIX + 3600));
+    answer(&w);
+    assert_int_equal(take(&w, s), 2);
+    w.keys_away = true;
+    say(&w, s, "[\"2\",\"3\",\"realtime:orders\",\"access_token\",{\"access_token\":\"%s\"}]",
+        token_of(ALICE, "authenticated", UNIX + 7200));
+    hub_keys(w.hub, w.now);
+    assert_int_equal(take(&w, s), 1);
+    assert_holds(w.got[0], "system");
+    change(&w, ORG_A, "INSERT", "{\"id\":\"1\"}");
+    assert_int_equal(take(&w, s), 1);
+
+    /* Who waits may not fill the memory meanwhile. */
+    join(&w, s, "realtime:more", "4", ORDERS, token_of(ALICE, "authenticated", UNIX + 3600));
+    memset(filler, 'x', sizeof filler);
+    filler[sizeof filler - 1] = '\0';
+    while (session_close_code(s) == 0 && n++ < 2 * PARKED_BYTES_MAX / sizeof filler)
+        say(&w, s, "[\"9\",\"9\",\"realtime:%s\",\"x\",{}]", filler);
+    assert_int_equal(session_close_code(s), 1013);
+    assert_true(n > PARKED_BYTES_MAX / sizeof filler / 2);
+    hub_disconnect(w.hub, s);
+    assert_false(hub_waits_for_keys(w.hub));
+    end(&w);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -738,6 +827,8 @@ int main(void)
         cmocka_unit_test(silence_is_pinged_then_closed),
         cmocka_unit_test(dirty_sockets_come_once),
         cmocka_unit_test(many_users_and_topics_come_and_go),
+        cmocka_unit_test(a_join_waits_for_the_key_of_its_token),
+        cmocka_unit_test(keys_that_do_not_come_refuse_the_join),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -21,7 +21,7 @@ enum auth_result auth_of(enum jwt_result verified, const struct jwt *jwt, const 
 {
     *why = jwt_result_text(verified);
     if (verified != JWT_OK)
-        return AUTH_BAD;
+        return verified == JWT_PENDING ? AUTH_LATER : AUTH_BAD;
     /* Keys of the service and of nobody pass row level security by, or own nothing. */
     if (strcmp(jwt->role, "authenticated") != 0 || jwt->sub[0] == '\0')
         return AUTH_NO_USER;

@@ -6,9 +6,9 @@
 
 enum auth_result {
     AUTH_USER,    /* jwt->sub says who */
-    AUTH_NONE,    /* no token: 401 */
     AUTH_BAD,     /* 401; *why says what is wrong with it */
     AUTH_NO_USER, /* 403: a good token of nobody */
+    AUTH_LATER,   /* 503: the keys that could tell cannot be had at the moment */
 };
 
 /* The token in an Authorization header (may be NULL). Borrowed; *len 0: there is none. */

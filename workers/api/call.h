@@ -9,7 +9,7 @@
 #include "runtime/app.h"
 #include "runtime/db.h"
 #include "runtime/door.h"
-#include "runtime/jwt.h"
+#include "runtime/keyring.h"
 #include "runtime/metrics.h"
 
 enum {
@@ -26,7 +26,7 @@ struct api {
     struct plans plans;
     struct variants *variants;
     struct limiter *limiter;
-    struct jwt_keys *keys;
+    struct call *waiting; /* for the keys of their tokens */
     struct db_pool *pool;
     char *openapi; /* the document, made at the start */
     size_t openapi_len;
@@ -51,6 +51,9 @@ struct call {
     bool gzip;      /* the client takes it */
     bool submitted; /* counts in api->in_flight */
     unsigned tries;
+    struct keyring_waiter keys;
+    struct call *next_waiting, **at_waiting;
+    char *token; /* a copy, while it waits */
     char request_id[CALL_REQUEST_ID_SIZE];
     char if_none_match[CALL_HEADER_SIZE];
     char organization[CALL_ORGANIZATION_SIZE]; /* the header's; "": none */

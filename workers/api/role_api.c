@@ -155,37 +155,6 @@ static void name_request(struct call *c)
 }
 
 /* False: answered. */
-static bool know_user(struct call *c)
-{
-    struct fault f = {401, "UNAUTHORIZED",
-                      "a token is needed: send the header Authorization: Bearer TOKEN", NULL, NULL};
-    const char *why = NULL, *token;
-    struct jwt jwt;
-    size_t len;
-
-    token = auth_token(http_header(c->http, "Authorization"), &len);
-    if (len == 0) {
-        reply_fault(c, &f);
-        return false;
-    }
-    switch (auth_of(jwt_verify(c->api->keys, token, len, time(NULL), &jwt), &jwt, &why)) {
-    case AUTH_USER:
-        break;
-    case AUTH_NO_USER:
-        f = (struct fault){403, "FORBIDDEN", "this token is not of a signed-in user", NULL, NULL};
-        reply_fault(c, &f);
-        return false;
-    default:
-        f.message = why;
-        reply_fault(c, &f);
-        return false;
-    }
-    snprintf(c->claims, sizeof c->claims, "{\"sub\":\"%s\",\"role\":\"authenticated\"}", jwt.sub);
-    snprintf(c->user, sizeof c->user, "%s %s", jwt.sub, c->organization);
-    return true;
-}
-
-/* False: answered. */
 static bool know_organization(struct call *c)
 {
     static const struct api_param named = {.name = "X-Organization-Id", .type = API_UUID};
@@ -206,6 +175,31 @@ static bool know_organization(struct call *c)
 }
 
 /* False: answered. */
+static bool know_user(struct call *c, enum jwt_result verified, const struct jwt *jwt)
+{
+    struct fault f = {403, "FORBIDDEN", "this token is not of a signed-in user", NULL, NULL};
+    const char *why = NULL;
+
+    switch (auth_of(verified, jwt, &why)) {
+    case AUTH_USER:
+        snprintf(c->claims, sizeof c->claims, "{\"sub\":\"%s\",\"role\":\"authenticated\"}",
+                 jwt->sub);
+        snprintf(c->user, sizeof c->user, "%s %s", jwt->sub, c->organization);
+        return true;
+    case AUTH_LATER:
+        f = (struct fault){503, "UNAVAILABLE", why, NULL, NULL};
+        break;
+    case AUTH_BAD:
+        f = (struct fault){401, "UNAUTHORIZED", why, NULL, NULL};
+        break;
+    case AUTH_NO_USER:
+        break;
+    }
+    reply_fault(c, &f);
+    return false;
+}
+
+/* False: answered. */
 static bool has_room(struct call *c)
 {
     static const struct fault f = {429, "RATE_LIMITED",
@@ -222,13 +216,15 @@ static bool has_room(struct call *c)
 
 /* ---- the door's call ---- */
 
-static void serve(struct call *c, const struct match *m)
+/* The token was looked at. */
+static void serve_as(struct call *c, const struct match *m, enum jwt_result verified,
+                     const struct jwt *jwt)
 {
     struct text body = {NULL, 0};
     struct problem problem;
     struct fault f;
 
-    if (!know_organization(c) || !know_user(c) || !has_room(c))
+    if (!know_user(c, verified, jwt) || !has_room(c))
         return;
     body.p = http_body(c->http, &body.n);
     if (c->reads)
@@ -240,6 +236,72 @@ static void serve(struct call *c, const struct match *m)
     }
     f = (struct fault){400, "VALIDATION_ERROR", problem.text, problem.field, NULL};
     reply_fault(c, &f);
+}
+
+static void leave_waiting(struct call *c)
+{
+    *c->at_waiting = c->next_waiting;
+    if (c->next_waiting != NULL)
+        c->next_waiting->at_waiting = c->at_waiting;
+    keyring_leave(c->api->app->keyring, &c->keys);
+    free(c->token);
+    c->token = NULL;
+}
+
+static void on_keys(void *ctx)
+{
+    struct call *c = ctx;
+    enum jwt_result verified;
+    struct match m;
+    struct jwt jwt;
+
+    verified = keyring_verify(c->api->app->keyring, c->token, strlen(c->token), time(NULL), &jwt);
+    leave_waiting(c);
+    plans_match(&c->api->plans, http_method(c->http), http_path(c->http), &m);
+    serve_as(c, &m, verified, &jwt);
+}
+
+/* The key of its token may have been made a moment ago: the request waits until the keys were fetched again. */
+static void wait_for_keys(struct call *c, const struct match *m, const char *token, size_t len)
+{
+    struct api *a = c->api;
+
+    c->keys = (struct keyring_waiter){.ready = on_keys, .ctx = c};
+    c->token = strndup(token, len);
+    if (c->token == NULL || !keyring_wait(a->app->keyring, &c->keys)) {
+        free(c->token);
+        serve_as(c, m, JWT_PENDING, NULL);
+        return;
+    }
+    c->next_waiting = a->waiting;
+    c->at_waiting = &a->waiting;
+    if (a->waiting != NULL)
+        a->waiting->at_waiting = &c->next_waiting;
+    a->waiting = c;
+}
+
+static void serve(struct call *c, const struct match *m)
+{
+    static const struct fault no_token = {
+        401, "UNAUTHORIZED", "a token is needed: send the header Authorization: Bearer TOKEN", NULL,
+        NULL};
+    enum jwt_result verified;
+    const char *token;
+    struct jwt jwt;
+    size_t len;
+
+    if (!know_organization(c))
+        return;
+    token = auth_token(http_header(c->http, "Authorization"), &len);
+    if (len == 0) {
+        reply_fault(c, &no_token);
+        return;
+    }
+    verified = keyring_verify(c->api->app->keyring, token, len, time(NULL), &jwt);
+    if (verified == JWT_PENDING)
+        wait_for_keys(c, m, token, len);
+    else
+        serve_as(c, m, verified, &jwt);
 }
 
 static void refuse_path(struct call *c, const struct match *m)
@@ -354,9 +416,6 @@ static void register_metrics(struct api *a)
 static bool prepare(struct api *a)
 {
     char error[256];
-    const char *why = NULL;
-
-    a->keys = jwt_keys_new(CONFIG_TEXT(a->app->config, JWT_SECRET), NULL, 0, &why);
 
     plans_make(&a->plans, api_endpoints, api_endpoints_n);
     a->variants = variants_new(&a->plans, error, sizeof error);
@@ -391,7 +450,7 @@ static bool start(struct app *app)
 
 static const char *ready(void)
 {
-    return api.db_up > 0 ? NULL : "postgres";
+    return api.db_up == 0 ? "postgres" : keyring_ready(api.app->keyring);
 }
 
 static void on_pool_closed(void *ctx)
@@ -407,6 +466,12 @@ static void on_pool_closed(void *ctx)
 /* The door is closed already: what was accepted has been answered, or nobody waits for it any more. */
 static void stop(void (*done)(void *ctx), void *ctx)
 {
+    while (api.waiting != NULL) {
+        struct call *c = api.waiting;
+
+        leave_waiting(c);
+        serve_as(c, NULL, JWT_PENDING, NULL);
+    }
     api.stopping = true;
     api.stopped = done;
     api.stopped_ctx = ctx;
@@ -416,6 +481,7 @@ static void stop(void (*done)(void *ctx), void *ctx)
 const struct role role_api = {
     .name = "api",
     .help = "REST /v1",
+    .tokens = true,
     .start = start,
     .ready = ready,
     .stop = stop,

@@ -125,6 +125,7 @@ static int command_run(const struct config *config, int argc, char **argv)
     doctor_check_host(&d);
     doctor_check_postgresql(&d);
     doctor_check_redis(&d);
+    doctor_check_keys(&d);
     if (d.json)
         printf("],\"ok\":%s}\n", d.found[FINDING_FAIL] == 0 ? "true" : "false");
     else

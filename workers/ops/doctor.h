@@ -1,5 +1,5 @@
 /* `ringback doctor`: one finding per line, and what to do about it. Checks are files of their own:
- * doctor_pg.c, doctor_redis.c, doctor_host.c. */
+ * doctor_pg.c, doctor_redis.c, doctor_host.c, doctor_keys_uv.c. */
 #ifndef OPS_DOCTOR_H
 #define OPS_DOCTOR_H
 
@@ -21,6 +21,7 @@ void doctor_says(struct doctor *d, enum finding finding, const char *what, const
 
 void doctor_check_settings(struct doctor *d);
 void doctor_check_host(struct doctor *d);
+void doctor_check_keys(struct doctor *d);
 void doctor_check_postgresql(struct doctor *d);
 void doctor_check_redis(struct doctor *d);
 

@@ -20,13 +20,13 @@ uint64_t hub_hash(uint64_t h, const void *bytes, size_t n)
     return h ^ h >> 32;
 }
 
-struct hub *hub_new(const struct jwt_keys *keys)
+struct hub *hub_new(const struct hub_tokens *tokens)
 {
     struct hub *h = calloc(1, sizeof *h);
 
     if (h == NULL)
         return NULL;
-    h->keys = keys;
+    h->tokens = *tokens;
     h->shapes_size = h->organizations_size = HUB_FIRST_SIZE;
     h->shapes = calloc(h->shapes_size, sizeof(struct shape *));
     h->organizations = calloc(h->organizations_size, sizeof(struct organization *));
@@ -86,6 +86,7 @@ void hub_disconnect(struct hub *h, struct session *s)
 {
     struct session **at = &h->dirty;
 
+    parked_free(parked_take(s));
     while (s->channels != NULL)
         channel_remove(s->channels);
     while (s->dirty && *at != s)
@@ -173,12 +174,23 @@ bool allowance_take(struct allowance *a, uint32_t per_second, uint32_t burst, ui
     return true;
 }
 
-void hub_frame(struct hub *h, struct session *s, struct text message, bool binary,
-               struct instant now)
+/* False: it must wait for keys. */
+static bool take(struct session *s, struct text message, bool binary, bool again,
+                 struct instant now)
 {
     struct message m;
     struct binary_refs refs;
 
+    if (binary ? s->version == PROTOCOL_V2 && protocol_parse_binary(message, &m, &refs)
+               : protocol_parse(s->version, message, &m))
+        return session_message(s, &m, again, now);
+    hub_malformed(s);
+    return true;
+}
+
+void hub_frame(struct hub *h, struct session *s, struct text message, bool binary,
+               struct instant now)
+{
     if (s->close_code != 0)
         return; /* on its way out */
     h->stats.frames_in++;
@@ -187,12 +199,28 @@ void hub_frame(struct hub *h, struct session *s, struct text message, bool binar
         session_close(s, CLOSE_POLICY);
         return;
     }
-    if (binary ? s->version == PROTOCOL_V2 && protocol_parse_binary(message, &m, &refs)
-               : protocol_parse(s->version, message, &m))
-        session_message(s, &m, now);
-    else
-        hub_malformed(s);
+    if ((s->parked != NULL || !take(s, message, binary, false, now)) &&
+        !parked_add(s, message, binary))
+        session_close(s, CLOSE_TRY_LATER);
     hub_settle(h, now);
+}
+
+bool hub_waits_for_keys(const struct hub *h)
+{
+    return h->parked != NULL;
+}
+
+void hub_keys(struct hub *h, struct instant now)
+{
+    while (h->parked != NULL) {
+        struct session *s = h->parked;
+        struct parked *first = parked_take(s);
+
+        for (struct parked *p = first; p != NULL && s->close_code == 0; p = p->next)
+            (void)take(s, (struct text){p->text, p->n}, p->binary, true, now);
+        parked_free(first);
+        hub_settle(h, now);
+    }
 }
 
 /* ---- channels ---- */

@@ -38,8 +38,15 @@ struct hub_stats {
     uint32_t sessions, channels; /* gauges */
 };
 
-/* `keys` stays the caller's. NULL: out of memory. */
-struct hub *hub_new(const struct jwt_keys *keys);
+/* Who checks tokens: as jwt_verify(), or JWT_PENDING, which makes the socket wait for hub_keys(). */
+struct hub_tokens {
+    enum jwt_result (*verify)(void *ctx, const char *token, size_t len, int64_t now_s,
+                              struct jwt *out);
+    void *ctx;
+};
+
+/* NULL: out of memory. */
+struct hub *hub_new(const struct hub_tokens *tokens);
 /* Every session must be gone. */
 void hub_free(struct hub *h);
 const struct hub_stats *hub_stats(const struct hub *h);
@@ -55,6 +62,10 @@ void hub_frame(struct hub *h, struct session *s, struct text message, bool binar
                struct instant now);
 /* Any sign of life, PONG for instance. */
 void hub_heard(struct session *s, struct instant now);
+
+/* Whether a socket waits for keys; hub_keys(): they came, or will not: whoever waits is heard again. */
+bool hub_waits_for_keys(const struct hub *h);
+void hub_keys(struct hub *h, struct instant now);
 
 /* A row changed. Ids and names come from the live stream and are checked. */
 struct hub_change {

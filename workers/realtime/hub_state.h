@@ -70,8 +70,19 @@ struct allowance {
     uint32_t left;
 };
 
+/* A message that waits for keys, and what came behind it. */
+struct parked {
+    struct parked *next;
+    bool binary;
+    size_t n;
+    char text[];
+};
+
 struct session {
     struct session *next_dirty;
+    struct session *next_parked, **at_parked; /* while there is something parked */
+    struct parked *parked, **parked_end;
+    size_t parked_bytes;
     bool dirty;
     bool pinged;
     enum protocol_version version;
@@ -90,11 +101,13 @@ struct session {
 };
 
 struct hub {
-    const struct jwt_keys *keys;
+    struct hub_tokens tokens;
     struct hub_stats stats;
     struct deadlines deadlines;
     struct members members;
     struct session *dirty;
+    struct session *parked; /* those that wait for keys */
+    size_t parked_bytes;
     struct channel *failing; /* must resync, as soon as nobody walks over an audience */
     struct shape **shapes;
     uint32_t shapes_size, n_shapes;
@@ -118,8 +131,13 @@ void channel_fail_later(struct channel *c);
 void hub_settle(struct hub *h, struct instant now);
 void channel_schedule(struct channel *c);
 
-/* session.c */
-void session_message(struct session *s, struct message *m, struct instant now);
+/* parked.c: false when there is no room; parked_take() leaves the session with none. */
+bool parked_add(struct session *s, struct text message, bool binary);
+struct parked *parked_take(struct session *s);
+void parked_free(struct parked *p);
+
+/* session.c: false when nothing was done because it must wait for keys, which happens only the first time (`again` false). */
+bool session_message(struct session *s, struct message *m, bool again, struct instant now);
 /* Leaves user, seats, session, outbox; frees. */
 void channel_remove(struct channel *c);
 void channel_answer_join(struct channel *c);

@@ -10,12 +10,14 @@ enum {
     REALTIME_WRITE_MAX =
         64 * 1024,              /* frames for one socket are joined into writes up to this size */
     REALTIME_LOOKUPS_MAX = 500, /* users in one membership query */
+    PARKED_ALL_MAX = 64 * 1024 * 1024, /* messages that wait for the keys of tokens */
 
     /* a socket */
     SESSION_CHANNELS_MAX = 100,       /* Supabase's limit */
     SESSION_FRAME_IN_MAX = 64 * 1024, /* a larger message closes the socket (1009) */
     SESSION_MALFORMED_MAX =
         20, /* messages that are no messages before the socket is closed (1008) */
+    PARKED_BYTES_MAX = 256 * 1024, /* of one socket; more closes it (1013) */
     SESSION_FRAMES_PER_SECOND = 100,
     SESSION_FRAMES_BURST =
         1000, /* 100 channels that rejoin and send their tokens at once stay below */

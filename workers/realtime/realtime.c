@@ -2,8 +2,6 @@
  *
  * Inputs come in while the loop polls; once per turn, behind them, pump() writes what they produced, so that all changes of one
  * turn for one socket share a write. */
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "live.h"
@@ -13,14 +11,13 @@
 #include "realtime/socket_lws.h"
 #include "runtime/app.h"
 #include "runtime/door.h"
-#include "runtime/jwt.h"
+#include "runtime/keyring.h"
 #include "runtime/log.h"
 #include "runtime/metrics.h"
 
 #define REALTIME_PATH "/realtime/v1/websocket"
 
 enum {
-    JWKS_SIZE_MAX = 256 * 1024,
     TURN_BYTES_MAX = 256 * 1024, /* of changes: written at once, so that bursts fill no outbox */
     METER_MS = 1000,
     DRAIN_SLICE_MS = 50,
@@ -47,7 +44,8 @@ enum meter {
 
 static struct {
     uv_loop_t *loop;
-    struct jwt_keys *keys;
+    struct keyring *keyring;
+    struct keyring_waiter keys; /* for all sockets that wait */
     struct hub *hub;
     struct sockets *sockets;
     struct memberships *memberships;
@@ -88,6 +86,29 @@ static void on_tick(uv_timer_t *timer)
     on_input(NULL);
 }
 
+static enum jwt_result verify(void *ctx, const char *token, size_t len, int64_t now_s,
+                              struct jwt *out)
+{
+    return keyring_verify(ctx, token, len, now_s, out);
+}
+
+static void on_keys(void *ctx)
+{
+    (void)ctx;
+    hub_keys(rt.hub, sockets_now());
+    on_input(NULL);
+}
+
+/* Sockets that wait for keys do so together. When nobody else may wait, they are not let in. */
+static void await_keys(void)
+{
+    if (!hub_waits_for_keys(rt.hub) || rt.keys.at != NULL)
+        return;
+    rt.keys = (struct keyring_waiter){.ready = on_keys};
+    if (!keyring_wait(rt.keyring, &rt.keys))
+        hub_keys(rt.hub, sockets_now());
+}
+
 static void flush(void)
 {
     struct session *s;
@@ -103,6 +124,7 @@ static void pump(void)
 {
     uint64_t next, now;
 
+    await_keys();
     flush();
     if (rt.memberships != NULL)
         memberships_pump(rt.memberships);
@@ -229,53 +251,6 @@ static void on_meter(uv_timer_t *timer)
 
 /* ---- start ---- */
 
-/* The whole file, malloc'ed; NULL: *why tells. */
-static char *read_file(const char *path, size_t *len, const char **why)
-{
-    FILE *f = fopen(path, "rb");
-    char *text = malloc(JWKS_SIZE_MAX);
-
-    *why = "the file cannot be read";
-    *len = f == NULL || text == NULL ? 0 : fread(text, 1, JWKS_SIZE_MAX, f);
-    if (f != NULL)
-        (void)fclose(f);
-    if (*len > 0 && *len < JWKS_SIZE_MAX)
-        return text;
-    if (*len == JWKS_SIZE_MAX)
-        *why = "the file is larger than 256 KiB";
-    free(text);
-    return NULL;
-}
-
-static bool load_keys(const struct config *config)
-{
-    const char *secret = CONFIG_TEXT(config, JWT_SECRET), *file = CONFIG_TEXT(config, JWKS_FILE),
-               *why = NULL;
-    char *jwks = NULL;
-    size_t len = 0;
-
-    if (file != NULL && (jwks = read_file(file, &len, &why)) == NULL) {
-        log_error("RINGBACK_JWKS_FILE", "value", file, "reason", why, NULL);
-        return false;
-    }
-    rt.keys = jwt_keys_new(secret, jwks, len, &why);
-    free(jwks);
-    if (rt.keys == NULL) {
-        log_error("RINGBACK_JWT_SECRET or RINGBACK_JWKS_FILE", "reason", why, NULL);
-        return false;
-    }
-    if (secret == NULL && file == NULL)
-        log_warn(
-            "realtime admits nobody: neither RINGBACK_JWT_SECRET nor RINGBACK_JWKS_FILE is set",
-            NULL);
-    if (file == NULL && CONFIG_TEXT(config, JWKS_URL) != NULL)
-        log_warn(
-            "realtime reads keys from RINGBACK_JWKS_FILE, not from RINGBACK_JWKS_URL: save the "
-            "document there",
-            NULL);
-    return true;
-}
-
 static bool take_socket(void *ctx, int fd)
 {
     (void)ctx;
@@ -318,9 +293,8 @@ static bool start(struct app *app)
         return false;
     }
     rt.loop = app->loop;
-    if (!load_keys(app->config))
-        return false;
-    rt.hub = hub_new(rt.keys);
+    rt.keyring = app->keyring;
+    rt.hub = hub_new(&(struct hub_tokens){verify, app->keyring});
     if (rt.hub == NULL || !open_parts(app))
         return false;
     register_meters();
@@ -337,7 +311,7 @@ static bool start(struct app *app)
 
 static const char *ready(void)
 {
-    return rt.tail != NULL && live_tail_ready(rt.tail) ? NULL : "redis";
+    return rt.tail != NULL && live_tail_ready(rt.tail) ? keyring_ready(rt.keyring) : "redis";
 }
 
 /* ---- stop: clients leave in slices, then the parts close, then the handles ---- */
@@ -348,7 +322,6 @@ static void on_all_closed(void)
     void *ctx = rt.done_ctx;
 
     hub_free(rt.hub);
-    jwt_keys_free(rt.keys);
     memset(&rt, 0, sizeof rt);
     done(ctx);
 }
@@ -387,6 +360,7 @@ static void close_parts(void)
     uv_timer_stop(&rt.drain);
     uv_timer_stop(&rt.meter);
     uv_timer_stop(&rt.tick);
+    keyring_leave(rt.keyring, &rt.keys);
     rt.closing = 3;
     rt.sockets = NULL;
     rt.memberships = NULL;
@@ -420,6 +394,7 @@ static void stop(void (*done)(void *ctx), void *ctx)
 const struct role role_realtime = {
     .name = "realtime",
     .help = "websockets to dashboards",
+    .tokens = true,
     .start = start,
     .ready = ready,
     .stop = stop,

@@ -94,6 +94,7 @@ void channel_tell_system(struct channel *c, bool ok, const char *message)
 
 /* A join's or an access_token's token, judged. */
 struct judged {
+    bool pending; /* its key is being fetched: nothing else is known */
     struct channel_token token;
     char reason[REASON_MAX]; /* not "": it claims to be a user's token but is not good */
     struct jwt jwt;          /* token.sub points into it */
@@ -114,7 +115,8 @@ static void explain(struct judged *j, enum jwt_result r, int64_t exp, int64_t no
     else
         snprintf(j->reason, sizeof j->reason, "%s: %s",
                  r == JWT_MALFORMED ? "MalformedJWT"
-                 : r == JWT_BAD_SIGNATURE || r == JWT_NO_KEY || r == JWT_UNSUPPORTED
+                 : r == JWT_BAD_SIGNATURE || r == JWT_NO_KEY || r == JWT_UNKNOWN_KEY ||
+                         r == JWT_PENDING || r == JWT_UNSUPPORTED
                      ? "JwtSignatureError"
                      : "InvalidJWTToken",
                  jwt_result_text(r));
@@ -131,13 +133,15 @@ static void judge(const struct session *s, struct text value, struct instant now
 
     out->token = (struct channel_token){.kind = TOKEN_ABSENT};
     out->reason[0] = '\0';
+    out->pending = false;
     if (text_empty(value) || jsontext_kind(value) != JSONTEXT_STRING || value.n == 2)
         return;
     if (!jsontext_string(value, token, sizeof token, &n)) {
         explain(out, JWT_MALFORMED, 0, now.unix_s);
         return;
     }
-    r = jwt_verify(s->hub->keys, token, n, now.unix_s, &out->jwt);
+    r = s->hub->tokens.verify(s->hub->tokens.ctx, token, n, now.unix_s, &out->jwt);
+    out->pending = r == JWT_PENDING;
     if (r != JWT_OK) {
         exp = r == JWT_EXPIRED ? out->jwt.exp : 0;
         if (!is_key(s, token, n, &out->jwt))
@@ -213,10 +217,8 @@ static uint32_t next_grace(struct session *s, enum token_kind kind)
     return grace;
 }
 
-static const char *may_join(struct session *s, const struct message *m, struct instant now)
+static const char *may_join(struct session *s, const struct message *m)
 {
-    if (!allowance_take(&s->joins, SESSION_JOINS_PER_SECOND, SESSION_JOINS_BURST, now.ms))
-        return "ClientJoinRateLimitReached: Too many joins per second";
     if (strncmp(m->topic, "realtime:", 9) != 0 || m->topic[9] == '\0')
         return "TopicNameRequired: You must provide a topic name";
     if (s->n_channels >= SESSION_CHANNELS_MAX)
@@ -224,21 +226,27 @@ static const char *may_join(struct session *s, const struct message *m, struct i
     return NULL;
 }
 
-static void on_join(struct session *s, const struct message *m, struct instant now)
+/* The token first: if its key must be fetched, all of this happens again, and only then. */
+static bool on_join(struct session *s, const struct message *m, bool again, struct instant now)
 {
     struct text config = jsontext_get(m->payload, "config");
     struct channel *c = find(s, m->topic);
-    struct judged j;
-    const char *why;
+    struct judged j = {.pending = false};
+    const char *why = NULL;
 
+    if (!again && !allowance_take(&s->joins, SESSION_JOINS_PER_SECOND, SESSION_JOINS_BURST, now.ms))
+        why = "ClientJoinRateLimitReached: Too many joins per second";
+    else
+        judge(s, jsontext_get(m->payload, "access_token"), now, &j);
+    if (j.pending && !again)
+        return false;
     s->hub->stats.joins++;
     if (c != NULL)
         channel_remove(c); /* a join on a joined topic takes its place */
-    why = may_join(s, m, now);
-    if (why == NULL) {
-        judge(s, jsontext_get(m->payload, "access_token"), now, &j);
-        why = j.reason[0] == '\0' ? NULL : j.reason;
-    }
+    if (why == NULL)
+        why = may_join(s, m);
+    if (why == NULL && j.reason[0] != '\0')
+        why = j.reason;
     if (why == NULL) {
         c = channel_new(s, m, config, &why);
         if (c != NULL) {
@@ -246,11 +254,12 @@ static void on_join(struct session *s, const struct message *m, struct instant n
 
             channel_init(&c->fsm, rows, rows ? next_grace(s, j.token.kind) : 0);
             (void)channel_input(c, CHANNEL_JOIN, &j.token, now);
-            return;
+            return true;
         }
     }
     s->hub->stats.joins_refused++;
     refuse(s, m, why);
+    return true;
 }
 
 static void on_leave(struct session *s, struct channel *c, const struct message *m)
@@ -262,19 +271,22 @@ static void on_leave(struct session *s, struct channel *c, const struct message 
     channel_remove(c);
 }
 
-static void on_token(struct session *s, struct channel *c, const struct message *m,
+static bool on_token(struct session *s, struct channel *c, const struct message *m, bool again,
                      struct instant now)
 {
     struct judged j;
 
     judge(s, jsontext_get(m->payload, "access_token"), now, &j);
+    if (j.pending && !again)
+        return false;
     if (j.reason[0] != '\0')
         channel_tell_system(c, false, j.reason); /* what it held before stays good until its end */
     else
         (void)channel_input(c, CHANNEL_TOKEN, &j.token, now);
+    return true;
 }
 
-void session_message(struct session *s, struct message *m, struct instant now)
+bool session_message(struct session *s, struct message *m, bool again, struct instant now)
 {
     struct channel *c;
 
@@ -283,12 +295,10 @@ void session_message(struct session *s, struct message *m, struct instant now)
             confirm(s, m);
         else
             refuse(s, m, "unmatched topic");
-        return;
+        return true;
     }
-    if (strcmp(m->event, "phx_join") == 0) {
-        on_join(s, m, now);
-        return;
-    }
+    if (strcmp(m->event, "phx_join") == 0)
+        return on_join(s, m, again, now);
     c = find(s, m->topic);
     /* Messages of an earlier join of the same topic are late: they mean nothing any more. */
     if (c != NULL && !text_equal(m->join_ref, TEXT("null")) &&
@@ -299,16 +309,17 @@ void session_message(struct session *s, struct message *m, struct instant now)
             on_leave(s, c, m);
         else
             confirm(s, m);
-        return;
+        return true;
     }
     if (c == NULL)
         refuse(s, m, "unmatched topic");
     else if (strcmp(m->event, "access_token") == 0)
-        on_token(s, c, m, now);
+        return on_token(s, c, m, again, now);
     else if (strcmp(m->event, "broadcast") == 0)
         refuse(s, m, "BroadcastNotServed: This server delivers postgres_changes only");
     else if (strcmp(m->event, "presence") == 0)
         refuse(s, m, "PresenceNotServed: This server delivers postgres_changes only");
     else
         refuse(s, m, "unmatched event");
+    return true;
 }

@@ -13,6 +13,7 @@ struct app {
     char instance[40]; /* unique per process: host-pid-random */
     char listen[80];   /* the address really bound ("0.0.0.0:41234"), once the door is open */
     struct door *door; /* the shared HTTP port; NULL in roles without one */
+    struct keyring *keyring; /* what users' tokens are checked with; NULL in roles without tokens */
 };
 
 /* A long-running role. start() returns false after logging one line why. Roles start and stay alive while Redis or
@@ -20,6 +21,7 @@ struct app {
 struct role {
     const char *name;
     const char *help;
+    bool tokens; /* it checks users' tokens: app->keyring is there */
     bool (*start)(struct app *app);
     /* NULL when ready, else why not (a word or two: "redis", "postgres", "schema"). */
     const char *(*ready)(void);

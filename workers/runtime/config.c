@@ -11,6 +11,7 @@
 #include "link.h"
 #include "recordings/provider_link.h"
 #include "recordings/store.h"
+#include "recordings/web_url.h"
 #include "runtime/db_url.h"
 #include "runtime/log.h"
 
@@ -103,6 +104,17 @@ static bool is_key_of_32_bytes(const char *p, size_t n)
     return EVP_DecodeBlock(out, in, 44) == 33;
 }
 
+/* Whoever can change this document on its way can make himself any user: https, or a server on this machine. */
+static bool is_keys_url(const char *text)
+{
+    struct web_url u;
+
+    return web_url_parse(text, &u) &&
+           (u.secure || text_equal(u.host, TEXT("localhost")) ||
+            text_equal(u.host, TEXT("[::1]")) ||
+            (strncmp(u.host.p, "127.", 4) == 0 && strspn(u.host.p, "0123456789.") >= u.host.n));
+}
+
 /* Checks that need more than the type. NULL: fine, else what is accepted. */
 static const char *check_meaning(enum setting_id id, const char *text)
 {
@@ -130,6 +142,8 @@ static const char *check_meaning(enum setting_id id, const char *text)
         if (text[0] == ',' || text[strlen(text) - 1] == ',' || strstr(text, ",,") != NULL)
             return "one secret or a comma list without empty parts: new,old";
         return NULL;
+    case SET_JWKS_URL:
+        return is_keys_url(text) ? NULL : "https://..., or http://... of this machine (localhost)";
     case SET_RECORDINGS_STORE:
         return store_url_check(text);
     case SET_RECORDINGS_ALLOW_PRIVATE:

@@ -30,6 +30,8 @@ const char *jwt_result_text(enum jwt_result r)
         [JWT_MALFORMED] = "The token provided is not a valid JWT",
         [JWT_UNSUPPORTED] = "The token's algorithm is not accepted",
         [JWT_NO_KEY] = "No key is configured that could check this token",
+        [JWT_UNKNOWN_KEY] = "The token is signed by a key that is not known here",
+        [JWT_PENDING] = "The keys that could check this token cannot be had at the moment",
         [JWT_BAD_SIGNATURE] = "Failed to validate JWT signature",
         [JWT_EXPIRED] = "The token has expired",
         [JWT_NOT_YET] = "The token is not valid yet",
@@ -186,7 +188,7 @@ static enum jwt_result check_signature(const struct jwt_keys *keys, const struct
     struct text header = {p->header, p->header_len}, named = jsontext_get(header, "kid");
     enum jwt_alg alg = alg_of(jsontext_get(header, "alg"));
     char kid[JWT_KID_MAX] = "";
-    enum jwt_result result = JWT_NO_KEY;
+    enum jwt_result result = alg == JWT_ALG_HS256 ? JWT_NO_KEY : JWT_UNKNOWN_KEY;
     uint8_t mac[HS256_SIZE];
 
     if (alg == JWT_ALG_NONE || !text_empty(jsontext_get(header, "crit")))

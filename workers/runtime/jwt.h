@@ -27,6 +27,8 @@ enum jwt_result {
     JWT_MALFORMED,   /* not a JWT */
     JWT_UNSUPPORTED, /* an algorithm that we do not accept, or `crit` */
     JWT_NO_KEY,      /* nothing configured that could check it */
+    JWT_UNKNOWN_KEY, /* ES256 or RS256, and none of our keys is the one it names */
+    JWT_PENDING,     /* of a keyring: such a key may be in the document that is being fetched */
     JWT_BAD_SIGNATURE,
     JWT_EXPIRED,
     JWT_NOT_YET,    /* nbf or iat lies ahead */
@@ -50,6 +52,10 @@ struct jwt_keys;
  * what is wrong with them. */
 struct jwt_keys *jwt_keys_new(const char *secret, const char *jwks, size_t jwks_len,
                               const char **why);
+/* Adds the keys of one more JWKS. False: it is none, and nothing was added. */
+bool jwt_keys_add(struct jwt_keys *keys, const char *jwks, size_t jwks_len);
+/* Public keys. */
+unsigned jwt_keys_count(const struct jwt_keys *keys);
 void jwt_keys_free(struct jwt_keys *keys);
 
 /* Fills *out when the result is JWT_OK or JWT_EXPIRED (signature good, time over). `now_s`: seconds since 1970. */

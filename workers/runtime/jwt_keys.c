@@ -108,19 +108,24 @@ static void add_key(struct jwt_keys *keys, struct text jwk)
         keys->n_keys++;
 }
 
-static bool add_jwks(struct jwt_keys *keys, struct text jwks)
+bool jwt_keys_add(struct jwt_keys *keys, const char *jwks, size_t jwks_len)
 {
+    struct text document = {jwks, jwks_len}, list, jwk;
     struct jsontext_each each;
-    struct text list, jwk;
 
-    if (!jsontext_valid(jwks))
+    if (!jsontext_valid(document))
         return false;
-    list = jsontext_get(jwks, "keys");
+    list = jsontext_get(document, "keys");
     if (jsontext_kind(list) != JSONTEXT_ARRAY)
         return false;
     for (jsontext_open(&each, list); keys->n_keys < JWT_KEYS_MAX && jsontext_element(&each, &jwk);)
         add_key(keys, jwk);
     return true;
+}
+
+unsigned jwt_keys_count(const struct jwt_keys *keys)
+{
+    return keys->n_keys;
 }
 
 struct jwt_keys *jwt_keys_new(const char *secret, const char *jwks, size_t jwks_len,
@@ -141,7 +146,7 @@ struct jwt_keys *jwt_keys_new(const char *secret, const char *jwks, size_t jwks_
             goto failed;
     }
     *why = "the JWKS is not a JSON object with a list of keys";
-    if (jwks != NULL && !add_jwks(keys, (struct text){jwks, jwks_len}))
+    if (jwks != NULL && !jwt_keys_add(keys, jwks, jwks_len))
         goto failed;
     *why = NULL;
     return keys;

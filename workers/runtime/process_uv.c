@@ -14,6 +14,7 @@
 
 #include "runtime/admin.h"
 #include "runtime/door.h"
+#include "runtime/keyring.h"
 #include "runtime/log.h"
 
 enum {
@@ -48,12 +49,23 @@ static void on_admin_stopped(void *ctx)
     close_own_handles();
 }
 
+static void on_keyring_closed(void *ctx)
+{
+    (void)ctx;
+    run.app.keyring = NULL;
+    admin_stop(on_admin_stopped, NULL);
+}
+
 static void on_role_stopped(void *ctx)
 {
     const struct role *role = ctx;
 
     log_info("role stopped", "role", role->name, NULL);
-    if (--run.roles_stopping == 0)
+    if (--run.roles_stopping > 0)
+        return;
+    if (run.app.keyring != NULL)
+        keyring_close(run.app.keyring, on_keyring_closed, NULL);
+    else
         admin_stop(on_admin_stopped, NULL);
 }
 
@@ -138,6 +150,27 @@ static bool open_ports(const struct process *p, const struct config *config)
     return true;
 }
 
+/* The keys of tokens, when one of the roles needs them. False: told why not. */
+static bool open_keyring(const struct process *p, const struct config *config)
+{
+    char error[256];
+    bool needed = false;
+
+    for (const struct role *const *r = p->roles; *r != NULL; r++)
+        needed = needed || (*r)->tokens;
+    if (!needed)
+        return true;
+    run.app.keyring = keyring_open(&run.loop, config, error, sizeof error);
+    if (run.app.keyring == NULL)
+        fprintf(stderr, "ringback: %s\n", error);
+    else if (CONFIG_TEXT(config, JWT_SECRET) == NULL && CONFIG_TEXT(config, JWKS_FILE) == NULL &&
+             CONFIG_TEXT(config, JWKS_URL) == NULL)
+        log_warn("nobody is admitted: no RINGBACK_JWT_SECRET, RINGBACK_JWKS_URL or "
+                 "RINGBACK_JWKS_FILE is set",
+                 NULL);
+    return run.app.keyring != NULL;
+}
+
 int process_run(const struct process *p, const struct config *config)
 {
     run.what = p;
@@ -148,7 +181,7 @@ int process_run(const struct process *p, const struct config *config)
     run.app.loop = &run.loop;
     run.app.config = config;
     name_instance(run.app.instance, sizeof run.app.instance);
-    if (!open_ports(p, config))
+    if (!open_ports(p, config) || !open_keyring(p, config))
         return 1;
     uv_signal_init(&run.loop, &run.term);
     uv_signal_init(&run.loop, &run.interrupt);
