@@ -78,6 +78,7 @@ struct consumer {
     unsigned surveys, survey_open;
     unsigned erasing;
     uint64_t redis_ms; /* TIME at the last survey */
+    uint64_t retention_ms; /* shorter than configured while Redis is nearly full */
     uint64_t vanished;
     uv_timer_t tick, survey, again, soon;
     struct owed *owed, **owed_tail;

@@ -221,6 +221,7 @@ struct consumer *consumer_new(uv_loop_t *loop, const struct consumer_options *op
     c->loop = loop;
     c->options = *options;
     c->partitions = options->partitions;
+    c->retention_ms = options->retention_ms;
     c->owed_tail = &c->owed;
     c->worker_id = strdup(options->worker_id);
     leases_init(&c->leases, c->partitions, options->lease_ms, false);

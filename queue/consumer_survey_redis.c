@@ -1,12 +1,13 @@
 /* Every two seconds: how far behind is each partition, is anything pending that nobody holds, and,
- * now and then, what may be trimmed.
+ * now and then, or while Redis is nearly full, what may be trimmed.
  *
- * Happy path: TIME, then per partition XINFO GROUPS, XPENDING (its short form: no walk through the
+ * Happy path: TIME, INFO memory, then per partition XINFO GROUPS, XPENDING (its short form: no walk through the
  * list) -> stats; XTRIM MINID of both streams. Failures: group gone -> created again; anything
  * else: the next survey. */
 #include "consumer_internal_redis.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 enum { TRIM_LIMIT_TEXT = 16 };
@@ -102,7 +103,7 @@ static void trim(struct partition *p)
     struct entry_id minid;
 
     p->facts.now_ms = p->consumer->redis_ms;
-    p->facts.retention_ms = p->consumer->options.retention_ms;
+    p->facts.retention_ms = p->consumer->retention_ms;
     p->trim_due = false;
     if (trim_events(&p->facts, &minid))
         trim_stream(p, p->events, minid);
@@ -153,12 +154,31 @@ static void on_time(void *ctx, const redisReply *r)
         c->redis_ms = reply_time_ms(r);
 }
 
+/* The number behind `name` in what INFO answered; 0: it is not there. */
+static uint64_t info_number(const redisReply *r, const char *name)
+{
+    const char *at = reply_is_text(r) ? strstr(r->str, name) : NULL;
+
+    return at == NULL ? 0 : strtoull(at + strlen(name), NULL, 10);
+}
+
+static void on_memory(void *ctx, const redisReply *r)
+{
+    struct consumer *c = ctx;
+
+    if (reply_is_text(r))
+        c->retention_ms =
+            trim_retention(c->retention_ms, c->options.retention_ms,
+                           info_number(r, "\nused_memory:"), info_number(r, "\nmaxmemory:"));
+}
+
 void consumer_survey(struct consumer *c)
 {
-    static const char *const argv[] = {"TIME"};
+    static const char *const time[] = {"TIME"}, *const memory[] = {"INFO", "memory"};
 
     /* A slow Redis is not asked twice at once. */
-    if (!c->up || c->closing || c->survey_open > 0 || !consumer_command(c, on_time, c, 1, argv))
+    if (!c->up || c->closing || c->survey_open > 0 || !consumer_command(c, on_time, c, 1, time) ||
+        !consumer_command(c, on_memory, c, 2, memory))
         return;
     c->surveys++;
     for (unsigned i = 0; i < c->partitions; i++) {
@@ -166,7 +186,8 @@ void consumer_survey(struct consumer *c)
         /* Before the group is made sure of there is nothing to see. */
         if (p->cursor.state == CURSOR_OFF || p->cursor.state == CURSOR_GROUPING)
             continue;
-        p->trim_due = p->trim_due || c->surveys % TRIM_EVERY == 0;
+        p->trim_due = p->trim_due || c->surveys % TRIM_EVERY == 0 ||
+                      c->retention_ms < c->options.retention_ms;
         survey_partition(p);
     }
 }

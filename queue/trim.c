@@ -27,3 +27,15 @@ bool trim_live(const struct trim_facts *f, struct entry_id *minid)
     *minid = (struct entry_id){f->now_ms - f->retention_ms, 0};
     return true;
 }
+
+uint64_t trim_retention(uint64_t retention_ms, uint64_t configured_ms, uint64_t used_bytes,
+                        uint64_t max_bytes)
+{
+    uint64_t least = configured_ms < RETENTION_MS_MIN ? configured_ms : RETENTION_MS_MIN;
+
+    if (max_bytes > 0 && used_bytes > max_bytes / 100 * PRESSED_PERCENT)
+        return retention_ms / 4 > least ? retention_ms / 4 : least;
+    if (max_bytes > 0 && used_bytes > max_bytes / 100 * RELAXED_PERCENT)
+        return retention_ms;
+    return retention_ms < configured_ms / 2 ? retention_ms * 2 : configured_ms;
+}

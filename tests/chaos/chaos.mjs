@@ -100,15 +100,16 @@ async function sendAll(traffic, sender, load, random, going) {
 }
 
 /** Asks until nothing deviates any more, or `ms` have passed; { ms, left }. */
-async function settle(traffic, subscribers, sent, ms) {
+async function settle(traffic, subscribers, sent, ms, say) {
   const began = Date.now();
-  for (let left = ['nothing was compared']; ; await sleep(500)) {
+  for (let left = ['nothing was compared'], told = ''; ; await sleep(500)) {
     try {
       const rest = await Promise.race([sent.then(() => unsettled()), sleep(1000).then(() => 'senders still wait')]);
       left = rest === '' ? await deviations(traffic.expected, subscribers) : [`not settled: ${rest}`];
     } catch (error) {
       left = [`not comparable: ${error.message}`];
     }
+    if (left.length > 0 && left[0] !== told) say(`settling: ${told = left[0]}`);
     if (left.length === 0 || Date.now() - began > ms) return { ms: Date.now() - began, left };
   }
 }
@@ -145,7 +146,7 @@ async function main() {
   for (const link of Object.values(links)) link.heal();
   going = false;
 
-  const { ms, left } = await settle(traffic, subscribers, sent, o.settle * 1000);
+  const { ms, left } = await settle(traffic, subscribers, sent, o.settle * 1000, say);
   clearInterval(ticker);
   progress();
   for (const subscriber of subscribers) await subscriber.stop();

@@ -170,11 +170,31 @@ static void a_stream_that_appears_later_is_read_from_its_beginning(void **state)
     assert_id(t.position, ID(0, 0));
 }
 
+static void history_becomes_shorter_while_redis_is_nearly_full(void **state)
+{
+    static const struct {
+        uint64_t retention, used, max, wanted;
+    } cases[] = {
+        {86400000, 86, 100, 21600000}, {1300, 99, 100, 1000},         {1000, 200, 100, 1000},
+        {1000, 85, 100, 1000},         {1000, 71, 100, 1000},         {1000, 70, 100, 2000},
+        {50000000, 10, 100, 86400000}, {86400000, 10, 100, 86400000}, {1000, 99, 0, 2000},
+        {86400000, 99, 0, 86400000},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++)
+        assert_int_equal(trim_retention(cases[i].retention, 86400000, cases[i].used * 1000000,
+                                        cases[i].max * 1000000),
+                         cases[i].wanted);
+    assert_int_equal(trim_retention(500, 500, 99, 100), 500);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(events_are_trimmed_up_to_the_oldest_of_pending_delivered_and_retention),
         cmocka_unit_test(no_clock_makes_us_trim_what_is_not_acknowledged),
+        cmocka_unit_test(history_becomes_shorter_while_redis_is_nearly_full),
         cmocka_unit_test(held_ids_are_kept_in_order_once_and_up_to_the_capacity),
         cmocka_unit_test(removing_takes_only_what_is_held),
         cmocka_unit_test(a_tail_begins_at_the_end),

@@ -57,6 +57,13 @@ struct slot {
     bool minimal;       /* the letter of the range under way could not be stored in full */
     unsigned attempts;  /* failures of the range under way */
     uint64_t begun_us, sent_us;
+    struct freeing { /* of the partition, from a session that should have ended long ago */
+        bool busy;
+        struct db_request request;
+        struct db_query query;
+        const char *values[1];
+        char partition[12];
+    } freeing;
     struct erase_job erase;
     struct live_update *updates; /* kept while erasing; in `out` */
     unsigned n_updates;

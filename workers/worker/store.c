@@ -2,6 +2,7 @@
  * SQLSTATE asks for. The whole batch is the first range; after a row's fault bisect.c decides which
  * ranges follow. */
 #include <assert.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -26,6 +27,8 @@ enum {
     ERASE_RETRY_MS = 1000,
     TIMEOUTS_MAX = 3, /* of a single entry, before it counts as the culprit */
 };
+
+#define LOCK_TIMEOUT "55P03"
 
 static const struct rows no_rows; /* of a condemned entry */
 
@@ -345,6 +348,43 @@ static void halve(struct slot *s, const struct db_outcome *o)
                    flow_jitter(s->flow, doubled(BACK_OFF_MS, s->attempts, BACK_OFF_MS_MAX)));
 }
 
+/* ---- a partition that somebody else still locks ---- */
+
+static const struct db_statement free_partition = {"schema/worker/free_partition.sql"};
+
+static void on_freed(struct db_request *r, const struct db_outcome *o)
+{
+    struct slot *s = r->ctx;
+
+    s->freeing.busy = false;
+    if (!o->ok)
+        log_warn("sessions that hold a partition cannot be ended", "sqlstate", o->sqlstate,
+                 "reason", o->message, NULL);
+    else if (PQntuples(o->results[0]) > 0)
+        log_warn("ended a session that held a partition without its lease", "partition",
+                 s->freeing.partition, NULL);
+}
+
+/* The lease is ours, so whoever holds the lock is late: a worker that was stopped, or a session of ours whose connection was
+ * cut. It would hold it until it wakes. */
+static void free_from_others(struct slot *s)
+{
+    struct freeing *g = &s->freeing;
+
+    if (g->busy || !consumer_owns(s->flow->consumer, s->batch.partition))
+        return;
+    g->busy = true;
+    snprintf(g->partition, sizeof g->partition, "%u", s->batch.partition);
+    g->values[0] = g->partition;
+    g->query = (struct db_query){.statement = &free_partition, .n_params = 1, .values = g->values};
+    g->request = (struct db_request){.queries = &g->query,
+                                     .n_queries = 1,
+                                     .done = on_freed,
+                                     .ctx = s,
+                                     .deadline_ms = LOOKUP_DEADLINE_MS};
+    db_submit(s->flow->options.lookups, &g->request);
+}
+
 static void failed(struct slot *s, const struct db_outcome *o)
 {
     struct flow *f = s->flow;
@@ -353,6 +393,8 @@ static void failed(struct slot *s, const struct db_outcome *o)
     worker_count_failure(db_action_name(action));
     if (strcmp(o->sqlstate, "40P01") == 0)
         metric_add(worker_metrics.deadlocks, 1);
+    if (strcmp(o->sqlstate, LOCK_TIMEOUT) == 0)
+        free_from_others(s);
     log_warn("transaction failed", "partition", log_num(s->batch.partition), "events",
              log_num(s->hi - s->lo), "sqlstate", o->sqlstate, "reason", o->message, "action",
              db_action_name(action), NULL);
