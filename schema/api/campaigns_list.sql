@@ -1,4 +1,7 @@
 -- Campaigns with their agents: a page of the list, and how many there are.
+WITH total AS MATERIALIZED (
+    SELECT count(*) AS n FROM campaigns c WHERE c.organization_id = request_organization_id() AND c.deleted_at IS NULL
+)
 SELECT json_build_object(
     'data', (SELECT coalesce(json_agg(r), '[]') FROM (
         SELECT c.id, c.name, c.description, c.status, c.concurrency, c.schedule, c.settings,
@@ -13,6 +16,5 @@ SELECT json_build_object(
         ORDER BY c.:sort :order, c.id :order
         LIMIT :limit::bigint OFFSET :offset::bigint) r),
     'pagination', (SELECT p FROM (
-        SELECT :page::bigint AS page, :limit::bigint AS "limit", t.total, ceil(t.total / :limit::numeric) AS total_pages
-        FROM (SELECT count(*) AS total FROM campaigns c
-              WHERE c.organization_id = request_organization_id() AND c.deleted_at IS NULL) t) p))
+        SELECT :page::bigint AS page, :limit::bigint AS "limit", t.n AS total, ceil(t.n / :limit::numeric) AS total_pages
+        FROM total t) p))

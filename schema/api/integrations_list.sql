@@ -1,4 +1,7 @@
 -- Stores: a page of the list, and how many there are. Never their secrets.
+WITH total AS MATERIALIZED (
+    SELECT count(*) AS n FROM commerce_integrations i WHERE i.organization_id = request_organization_id()
+)
 SELECT json_build_object(
     'data', (SELECT coalesce(json_agg(r), '[]') FROM (
         SELECT i.id, i.organization_id, i.source, i.status, i.store_name, i.store_domain, i.external_store_id, i.webhook_status, i.scopes,
@@ -9,6 +12,5 @@ SELECT json_build_object(
         ORDER BY i.:sort :order, i.id :order
         LIMIT :limit::bigint OFFSET :offset::bigint) r),
     'pagination', (SELECT p FROM (
-        SELECT :page::bigint AS page, :limit::bigint AS "limit", t.total, ceil(t.total / :limit::numeric) AS total_pages
-        FROM (SELECT count(*) AS total FROM commerce_integrations i
-              WHERE i.organization_id = request_organization_id()) t) p))
+        SELECT :page::bigint AS page, :limit::bigint AS "limit", t.n AS total, ceil(t.n / :limit::numeric) AS total_pages
+        FROM total t) p))

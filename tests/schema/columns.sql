@@ -143,12 +143,18 @@ FROM unnest('{campaigns.organization_id -> organizations,agents.organization_id 
 SELECT pg_temp.expect(EXISTS (SELECT FROM pg_index i WHERE i.indrelid = k.tbl AND i.indkey[0] = k.col), k.name || ' has an index')
 FROM keys k \g /dev/null
 
--- Lists of one tenant are read from an index, newest first, also under the policy.
+-- Lists of one tenant are read from an index, newest first, also under the policy; the API's long ones by each column that they
+-- are sorted by, with the id behind it (schema/api).
 SELECT pg_temp.expect(EXISTS (SELECT FROM pg_indexes i WHERE i.tablename = v.tbl AND i.indexdef LIKE '%(organization_id, ' || v.sort || ' DESC)'),
                       v.tbl || ' by ' || v.sort)
-FROM (VALUES ('commerce_orders', 'order_created_at'), ('commerce_abandoned_carts', 'abandoned_at'), ('commerce_products', 'updated_at'),
-             ('calls', 'created_at'), ('campaigns', 'updated_at'), ('agents', 'updated_at'), ('contacts', 'created_at'),
-             ('commerce_integrations', 'created_at'), ('commerce_customers', 'created_at')) AS v (tbl, sort) \g /dev/null
+FROM (VALUES ('campaigns', 'updated_at'), ('agents', 'updated_at'), ('contacts', 'created_at'), ('commerce_integrations', 'created_at'),
+             ('commerce_customers', 'created_at')) AS v (tbl, sort) \g /dev/null
+SELECT pg_temp.expect(EXISTS (SELECT FROM pg_indexes i WHERE i.tablename = v.tbl AND i.indexdef LIKE
+                              '%(organization_id, ' || v.sort || ' DESC NULLS LAST, id DESC NULLS LAST)'), v.tbl || ' by ' || v.sort)
+FROM (VALUES ('commerce_orders', 'order_created_at'), ('commerce_orders', 'created_at'), ('commerce_orders', 'total_amount'),
+             ('commerce_abandoned_carts', 'abandoned_at'), ('commerce_abandoned_carts', 'created_at'), ('commerce_abandoned_carts', 'total_value'),
+             ('commerce_products', 'updated_at'), ('commerce_products', 'created_at'), ('commerce_products', 'title'),
+             ('calls', 'created_at'), ('calls', 'started_at'), ('calls', 'duration_seconds')) AS v (tbl, sort) \g /dev/null
 
 -- Every table says who writes it.
 SELECT pg_temp.expect(obj_description(c.oid, 'pg_class') ~ '(Written|Seeded|written|Emptied|emptied)', c.relname || ' says who writes it')

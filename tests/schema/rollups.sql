@@ -28,10 +28,10 @@ CREATE FUNCTION pg_temp.moment() RETURNS timestamptz LANGUAGE sql VOLATILE AS $$
 $$;
 CREATE FUNCTION pg_temp.tenant() RETURNS text LANGUAGE sql VOLATILE AS $$ SELECT pg_temp.pick('{a,a,b}'::text[]) $$;
 
--- One random statement about orders, carts or calls. Keys are few, so that upserts hit.
+-- One random statement about orders, carts, calls or products. Keys are few, so that upserts hit.
 CREATE FUNCTION pg_temp.write_something() RETURNS text LANGUAGE plpgsql AS $$
 DECLARE
-    what CONSTANT integer := floor(random() * 17);
+    what CONSTANT integer := floor(random() * 20);
     t    CONSTANT text := pg_temp.tenant();
     n    bigint;
 BEGIN
@@ -94,6 +94,23 @@ BEGIN
         INSERT INTO campaigns (id, organization_id, name) VALUES (gen_random_uuid(), pg_temp.id('a', 'org'), 'brief') ON CONFLICT DO NOTHING;
         UPDATE calls SET campaign_id = (SELECT id FROM campaigns WHERE name = 'brief' LIMIT 1) WHERE random() < 0.1;
         DELETE FROM campaigns WHERE name = 'brief';
+    WHEN 16 THEN        -- what only lists are filtered by
+        UPDATE commerce_orders SET financial_status = pg_temp.pick(enum_range(NULL::order_financial_status)), customer_phone = pg_temp.pick('{+911,NULL}'::text[])
+        WHERE random() < 0.2;
+        UPDATE calls SET status = pg_temp.pick(enum_range(NULL::call_status)), sentiment = pg_temp.pick(enum_range(NULL::call_sentiment) || NULL)
+        WHERE random() < 0.2;
+    WHEN 17 THEN
+        INSERT INTO commerce_products AS p (organization_id, integration_id, external_product_id, status, product_type)
+        SELECT pg_temp.id(t, 'org'), pg_temp.id(t, 'integration'), k::text, pg_temp.pick(enum_range(NULL::product_status) || NULL),
+               pg_temp.pick(ARRAY['Toys', 'Shoes', '', NULL, repeat('x', 3000)])
+        FROM generate_series(1, 40) k WHERE random() < 0.3
+        ON CONFLICT (integration_id, external_product_id) DO UPDATE SET status = excluded.status, product_type = excluded.product_type;
+    WHEN 18 THEN
+        IF random() < 0.1 THEN
+            TRUNCATE commerce_products CASCADE;
+        ELSE
+            DELETE FROM commerce_products WHERE random() < 0.1;
+        END IF;
     ELSE
         IF random() < 0.03 THEN
             TRUNCATE calls CASCADE;
@@ -121,7 +138,7 @@ DECLARE
     history text[];
     seen    boolean[] := '{f,f,f,f}';
 BEGIN
-    FOR round IN 1 .. 250 LOOP
+    FOR round IN 1 .. 200 LOOP
         history := '{}';
         FOR statement IN 1 .. 1 + floor(random() * 6)::integer LOOP
             history := history || pg_temp.write_something();
@@ -142,7 +159,18 @@ END $$;
 UPDATE commerce_orders SET notes = 'x';
 UPDATE calls SET summary = 'x';
 UPDATE commerce_abandoned_carts SET items_count = 1;
+UPDATE commerce_products SET vendor = 'x';
 SELECT pg_temp.expect(count(*) = 0, 'no delta, no row') FROM analytics_pending \g /dev/null
+
+-- Something of each to bend, whatever the last rounds left.
+INSERT INTO commerce_orders (organization_id, integration_id, external_order_id, payment_type, order_created_at)
+    SELECT pg_temp.id('a', 'org'), pg_temp.id('a', 'integration'), 'bent-' || k, (enum_range(NULL::payment_type))[k % 3 + 1], '2026-02-01'::timestamptz + k * interval '1 day'
+    FROM generate_series(1, 9) k;
+INSERT INTO commerce_products (organization_id, integration_id, external_product_id) VALUES (pg_temp.id('a', 'org'), pg_temp.id('a', 'integration'), 'bent');
+INSERT INTO calls (organization_id, outcome, started_at) VALUES (pg_temp.id('a', 'org'), 'answered', '2026-02-01');
+INSERT INTO commerce_abandoned_carts (organization_id, integration_id, checkout_token, status, total_value, currency, recovered_at)
+    VALUES (pg_temp.id('b', 'org'), pg_temp.id('b', 'integration'), 'bent', 'recovered', 9, 'INR', '2026-02-01');
+SELECT pg_temp.expect_exact('before anything is bent') \g /dev/null
 
 -- verify finds what somebody bent, and says what and where; rebuild mends it, also when writes of this transaction wait.
 UPDATE analytics_call_daily SET answered = answered + 1
@@ -150,10 +178,14 @@ WHERE id = (SELECT id FROM analytics_call_daily WHERE organization_id = pg_temp.
 UPDATE analytics_revenue_daily SET revenue_recovered = revenue_recovered - 0.01
 WHERE id = (SELECT id FROM analytics_revenue_daily WHERE organization_id = pg_temp.id('b', 'org') ORDER BY day LIMIT 1);
 DELETE FROM analytics_outcome_daily WHERE organization_id = pg_temp.id('a', 'org');
+UPDATE list_totals SET n = n + 1 WHERE list = 'orders';
+DELETE FROM list_totals WHERE list = 'products' AND n > 0;
 SELECT pg_temp.expect(count(*) FILTER (WHERE rollup = 'analytics_call_daily' AND column_name = 'answered' AND rollup_value = fact_value + 1
                                          AND key ->> 'organization_id' = pg_temp.id('a', 'org')::text) = 1
                       AND count(*) FILTER (WHERE rollup = 'analytics_revenue_daily' AND fact_value - rollup_value = 0.01) = 1
                       AND count(*) FILTER (WHERE rollup = 'analytics_outcome_daily' AND rollup_value = 0 AND fact_value > 0) > 2
+                      AND count(*) FILTER (WHERE rollup = 'list_totals' AND rollup_value = fact_value + 1) > 2
+                      AND count(*) FILTER (WHERE rollup = 'list_totals' AND rollup_value = 0 AND key ->> 'list' = 'products') > 0
                       AND count(*) FILTER (WHERE rollup = 'analytics_rto_orders') = 0, 'all drift is found')
 FROM rollup_verify() \g /dev/null
 UPDATE commerce_orders SET order_created_at = order_created_at + interval '1 day';
@@ -173,9 +205,10 @@ FROM rollup_verify() \g /dev/null
 SELECT rollup_rebuild() \g /dev/null
 SELECT pg_temp.expect_exact('after the second rebuild') \g /dev/null
 
-TRUNCATE commerce_orders, commerce_abandoned_carts, calls CASCADE;
+TRUNCATE commerce_orders, commerce_abandoned_carts, calls, commerce_products CASCADE;
 SELECT pg_temp.expect_exact('after truncating all') \g /dev/null
 SELECT pg_temp.expect(sum(orders + cod_orders + carts_abandoned + carts_recovered + cod_confirmed + rto_prevented) = 0, 'all zero') FROM analytics_outcome_daily \g /dev/null
 SELECT pg_temp.expect(sum(total_calls) = 0 AND sum(duration_seconds) = 0, 'all zero') FROM analytics_call_daily \g /dev/null
 SELECT pg_temp.expect(sum(abs(revenue_recovered)) = 0, 'all zero') FROM analytics_revenue_daily \g /dev/null
+SELECT pg_temp.expect(count(DISTINCT list) = 4 AND sum(abs(n)) = 0, 'all zero') FROM list_totals \g /dev/null
 ROLLBACK;
