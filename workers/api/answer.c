@@ -117,23 +117,30 @@ bool answer_tag_matches(const char *if_none_match, const char *tag)
            if_none_match[strspn(if_none_match, " ")] == '*';
 }
 
-/* RFC 9110, 12.5.3: "gzip", "gzip;q=0.5", "*" */
+/* What an element of the list says: its weight is not zero. */
+static bool is_wanted(const char *element, size_t n)
+{
+    const char *q = memmem(element, n, "q=", 2);
+
+    return q == NULL || strtod(q + 2, NULL) > 0;
+}
+
+/* RFC 9110, 12.5.3: "gzip", "gzip;q=0.5", "*"; what is said of gzip by name counts more than what is said of all. */
 bool answer_takes_gzip(const char *accept_encoding)
 {
-    const char *p = accept_encoding == NULL ? "" : accept_encoding;
+    bool any = false;
 
-    while (*p != '\0') {
-        size_t n = strcspn(p, ","), word;
-        const char *q;
+    for (const char *p = accept_encoding == NULL ? "" : accept_encoding; *p != '\0';) {
+        size_t n, word;
 
         p += strspn(p, " \t,");
         n = strcspn(p, ",");
         word = strcspn(p, "; \t,");
-        if ((word == 4 && strncasecmp(p, "gzip", 4) == 0) || (word == 1 && *p == '*')) {
-            q = memmem(p, n, "q=", 2);
-            return q == NULL || strtod(q + 2, NULL) > 0;
-        }
+        if (word == 4 && strncasecmp(p, "gzip", 4) == 0)
+            return is_wanted(p, n);
+        if (word == 1 && *p == '*')
+            any = is_wanted(p, n);
         p += n;
     }
-    return false;
+    return any;
 }

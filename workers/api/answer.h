@@ -7,7 +7,7 @@
 #include <stddef.h>
 
 enum {
-    ANSWER_ERROR_MAX = 2048, /* bytes of an error's JSON */
+    ANSWER_ERROR_MAX = 4096, /* bytes of an error's JSON: all that db.h and value.h keep, each byte escaped */
     ANSWER_TAG_SIZE = 24,    /* W/"16 digits" and a NUL */
 };
 
