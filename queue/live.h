@@ -11,6 +11,8 @@
 struct live_tail_options {
     const char *redis_url;
     unsigned partitions;
+    uint64_t since_ms; /* begins with what was added after this time; 0: with what comes next */
+    bool bus;          /* tails the bus streams (bus.h) instead of the live ones */
     /* Borrowed during the call. */
     void (*on_update)(void *ctx, unsigned partition, struct entry_id id,
                       const struct live_update *u);
@@ -22,8 +24,10 @@ struct live_tail_options {
 
 struct live_tail;
 struct live_tail *live_tail_new(uv_loop_t *loop, const struct live_tail_options *options);
-bool live_tail_ready(
-    const struct live_tail *t); /* a read came back on every partition since the link came up */
+/* Since the link came up, a read came back that left nothing unread on any partition. */
+bool live_tail_ready(const struct live_tail *t);
+/* Every entry with an id before this time (in ms) was handed over, as of the last such read; 0: there is none. */
+uint64_t live_tail_caught_up(const struct live_tail *t);
 void live_tail_close(struct live_tail *t, void (*on_closed)(void *ctx), void *ctx);
 
 #endif

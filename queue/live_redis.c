@@ -19,6 +19,7 @@
 
 enum {
     BLOCK_MS = 1000,
+    TIME_MS = 1000,
     REPLY_TIMEOUT_MS = 5000,
     LATE_MS = BLOCK_MS + REPLY_TIMEOUT_MS,
     AGAIN_MS = 200,
@@ -42,8 +43,9 @@ struct live_tail {
     uv_timer_t again;
     unsigned looking; /* answers still to come */
     bool look_failed, ready, told, up, closing;
-    uint64_t sent_ms;
-    unsigned open; /* link and timer */
+    uint64_t sent_ms, timed_ms;
+    uint64_t redis_ms, caught_up_ms; /* on Redis' clock */
+    unsigned open;                   /* link and timer */
     void (*on_closed)(void *ctx);
     void *closed_ctx;
 };
@@ -123,9 +125,34 @@ static struct live_partition *partition_by_key(struct live_tail *t, const redisR
 
 static void read_next(struct live_tail *t, bool block);
 
+/* Entries per read and stream. */
+static unsigned per_stream(const struct live_tail *t)
+{
+    unsigned each = COUNT_TOTAL / t->options.partitions;
+
+    return each < COUNT_MIN ? COUNT_MIN : each > COUNT_MAX ? COUNT_MAX : each;
+}
+
+/* What is added from now on has a later id: Redis' clock stood at the newest one that there is, or behind it. */
+static void caught_up(struct live_tail *t)
+{
+    t->ready = true;
+    if (t->redis_ms > t->caught_up_ms)
+        t->caught_up_ms = t->redis_ms;
+    for (unsigned i = 0; i < t->options.partitions; i++)
+        if (t->parts[i].tail.position.ms > t->caught_up_ms)
+            t->caught_up_ms = t->parts[i].tail.position.ms;
+}
+
+uint64_t live_tail_caught_up(const struct live_tail *t)
+{
+    return t->caught_up_ms;
+}
+
 static void on_read(void *ctx, const redisReply *r)
 {
     struct live_tail *t = ctx;
+    bool more = false;
 
     if (r == NULL || reply_is_error(r)) {
         refused(t, r);
@@ -138,24 +165,35 @@ static void on_read(void *ctx, const redisReply *r)
     for (size_t i = 0; i < reply_count(r); i++) {
         const redisReply *stream = reply_at(r, i), *items = reply_at(stream, 1);
         struct live_partition *p = partition_by_key(t, reply_at(stream, 0));
+
+        more = more || reply_count(items) >= per_stream(t);
         for (size_t j = 0; p != NULL && j < reply_count(items) && !t->closing; j++)
             take(p, reply_at(items, j));
     }
     if (t->closing)
         return;
-    t->ready = true;
+    if (!more)
+        caught_up(t);
     read_next(t, true);
+}
+
+/* The read behind it finds everything that has an id before this. */
+static void on_time(void *ctx, const redisReply *r)
+{
+    struct live_tail *t = ctx;
+
+    t->redis_ms = reply_time_ms(r);
 }
 
 static void read_next(struct live_tail *t, bool block)
 {
+    static const char *const time[] = {"TIME"};
     const char *argv[READ_ARGS_MAX] = {"XREAD", "COUNT"};
     char count[16], wait[16], ids[PARTITIONS_MAX][ENTRY_ID_TEXT_MAX];
-    unsigned n = t->options.partitions, each = COUNT_TOTAL / n;
+    unsigned n = t->options.partitions;
     int argc = 2;
 
-    each = each < COUNT_MIN ? COUNT_MIN : each > COUNT_MAX ? COUNT_MAX : each;
-    snprintf(count, sizeof count, "%u", each);
+    snprintf(count, sizeof count, "%u", per_stream(t));
     snprintf(wait, sizeof wait, "%d", BLOCK_MS);
     argv[argc++] = count;
     if (block) {
@@ -169,6 +207,8 @@ static void read_next(struct live_tail *t, bool block)
         argv[argc + (int)(n + i)] = ids[i];
     }
     t->sent_ms = clock_ms();
+    if (t->sent_ms - t->timed_ms >= TIME_MS && link_send(t->link, on_time, t, 1, time, NULL))
+        t->timed_ms = t->sent_ms;
     /* Not sent: the link is down, and its coming up begins again. */
     (void)link_send(t->link, on_read, t, argc + 2 * (int)n, argv, NULL);
 }
@@ -263,7 +303,7 @@ struct live_tail *live_tail_new(uv_loop_t *loop, const struct live_tail_options 
 {
     struct live_tail *t = calloc(1, sizeof *t);
     struct link_options link = {.url = options->redis_url,
-                                .client_name = "ringback-realtime",
+                                .client_name = options->bus ? "ringback-bus" : "ringback-realtime",
                                 .reply_timeout_ms = REPLY_TIMEOUT_MS,
                                 .on_up = on_up,
                                 .on_down = on_down,
@@ -284,7 +324,8 @@ struct live_tail *live_tail_new(uv_loop_t *loop, const struct live_tail_options 
     for (unsigned i = 0; i < options->partitions; i++) {
         t->parts[i].owner = t;
         t->parts[i].number = i;
-        live_key(t->parts[i].key, i);
+        t->parts[i].tail.since_ms = options->since_ms;
+        (options->bus ? bus_key : live_key)(t->parts[i].key, i);
     }
     t->again.data = t;
     uv_timer_init(loop, &t->again);

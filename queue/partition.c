@@ -36,6 +36,11 @@ void live_key(char out[STREAM_KEY_MAX], unsigned partition)
     key_of(out, partition, "live");
 }
 
+void bus_key(char out[STREAM_KEY_MAX], unsigned partition)
+{
+    key_of(out, partition, "bus");
+}
+
 void lease_key(char out[STREAM_KEY_MAX], unsigned partition)
 {
     key_of(out, partition, "lease");

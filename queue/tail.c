@@ -15,13 +15,26 @@ static bool missed(const struct tail *t, const struct tail_look *look)
     return gone > t->seen;
 }
 
+/* Begins in the past: how many had been added by then is not told, but those that are gone had. Too few seen means a resync
+ * too many, never one too few. */
+static struct tail placed_at(const struct tail *t, const struct tail_look *look)
+{
+    struct entry_id since = {t->since_ms, 0};
+
+    if (t->since_ms != 0 && !t->placed && entry_id_compare(since, look->last) < 0)
+        return (struct tail){.placed = true,
+                             .position = since,
+                             .seen = look->added > look->length ? look->added - look->length : 0};
+    return (struct tail){.placed = true, .position = look->last, .seen = look->added};
+}
+
 enum tail_result tail_look(struct tail *t, const struct tail_look *look)
 {
     bool gap = t->placed && missed(t, look);
 
     if (t->placed && !gap)
         return TAIL_CONTINUE;
-    *t = (struct tail){.placed = true, .position = look->last, .seen = look->added};
+    *t = placed_at(t, look);
     return gap ? TAIL_GAP : TAIL_CONTINUE;
 }
 

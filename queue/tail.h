@@ -1,6 +1,6 @@
 /* Where a reader of a live stream stands, and whether it missed something while it was away. Pure.
  *
- *   first look            -> stands at the end ("$"), nothing missed
+ *   first look            -> stands at the end ("$"), or a while before it, nothing missed
  *   look after a pause    -> CONTINUE, or GAP: entries behind our position were trimmed before we
  * read them, or the stream was deleted, flushed or restored from an older copy after a GAP ->
  * stands at the end: whoever is told to resync reads rows that are newer than every entry
@@ -25,6 +25,7 @@ struct tail {
     bool placed;
     struct entry_id position; /* everything up to here was read */
     uint64_t seen;            /* how many entries had been added up to `position` */
+    uint64_t since_ms;        /* where it stands at first: at this time; 0: at the end */
 };
 
 enum tail_result { TAIL_CONTINUE, TAIL_GAP };

@@ -54,7 +54,7 @@ static void live_on(struct hub *h, struct session *s, struct instant *now)
     static const char row[] =
         "{\"id\":\"1\",\"status\":\"ready\",\"total\":10.5,\"at\":\"2026-01-31T10:00:00Z\"}";
     static const struct hub_change change = {
-        ORGANIZATION, "commerce_orders", "UPDATE", {row, sizeof row - 1}, 1700000000000000};
+        ORGANIZATION, "commerce_orders", "UPDATE", {row, sizeof row - 1}, 1700000000000000, 0};
     const char *subs[4];
     unsigned n = hub_lookups(h, subs, 4, *now);
 

@@ -252,7 +252,7 @@ static unsigned matches(const char *array, enum change_type type, const char *ta
     struct bindings *b = bindings_of(array);
     struct change change = {type, text_of(table), text_of(row)};
     uint64_t ids[BINDINGS_MAX];
-    unsigned n = bindings_match(b, &change, ids);
+    unsigned n = bindings_match(b, 0, &change, ids);
 
     bindings_free(b);
     return n;

@@ -199,12 +199,12 @@ static void an_outbox_keeps_order_and_purges_one_owner(void **state)
     (void)state;
     for (int i = 0; i < 6; i++) {
         f[i] = frame_of_size((size_t)i);
-        assert_true(outbox_push(&o, f[i], owners[i]));
+        assert_true(outbox_push(&o, f[i], owners[i], 0));
         frame_unref(f[i]);
     }
     outbox_pop(&o); /* so that the ring wraps */
     f[0] = frame_of_size(9);
-    assert_true(outbox_push(&o, f[0], &a));
+    assert_true(outbox_push(&o, f[0], &a, 0));
     frame_unref(f[0]);
     assert_int_equal(outbox_purge(&o, &a), 3);
     assert_ptr_equal(outbox_at(&o, 0), f[1]);
@@ -223,16 +223,16 @@ static void an_outbox_is_bounded_and_keeps_room_for_control(void **state)
     int owner;
 
     (void)state;
-    assert_true(outbox_push(&o, big, &owner));
-    assert_false(outbox_push(&o, small, &owner)); /* bytes */
-    assert_true(outbox_push(&o, small, NULL));    /* control goes on top */
+    assert_true(outbox_push(&o, big, &owner, 0));
+    assert_false(outbox_push(&o, small, &owner, 0)); /* bytes */
+    assert_true(outbox_push(&o, small, NULL, 0));    /* control goes on top */
     outbox_clear(&o);
     for (int i = 0; i < OUTBOX_FRAMES_MAX; i++)
-        assert_true(outbox_push(&o, small, &owner));
-    assert_false(outbox_push(&o, small, &owner)); /* frames */
+        assert_true(outbox_push(&o, small, &owner, 0));
+    assert_false(outbox_push(&o, small, &owner, 0)); /* frames */
     for (int i = 0; i < OUTBOX_CONTROL_MAX; i++)
-        assert_true(outbox_push(&o, small, NULL));
-    assert_false(outbox_push(&o, small, NULL));
+        assert_true(outbox_push(&o, small, NULL, 0));
+    assert_false(outbox_push(&o, small, NULL, 0));
     outbox_clear(&o);
     assert_int_equal(small->refs, 1);
     frame_unref(big);

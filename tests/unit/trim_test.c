@@ -153,7 +153,7 @@ static void a_tail_notices_what_it_missed(void **state)
     };
     (void)state;
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
-        struct tail t = {true, ID(10, 0), 20};
+        struct tail t = {true, ID(10, 0), 20, 0};
         assert_int_equal(tail_look(&t, &cases[i].look), cases[i].result);
         /* After a gap everybody reads rows afresh: what is in the stream by now is in them. */
         assert_id(t.position, cases[i].result == TAIL_GAP ? cases[i].look.last : ID(10, 0));

@@ -16,7 +16,7 @@ static uint64_t hash_text(uint64_t h, struct text t)
 /* Below 2^53, so that JavaScript keeps it exactly; never 0. */
 static uint64_t binding_id(struct text object)
 {
-    static const char *const parts[] = {"event", "schema", "table", "filter"};
+    static const char *const parts[] = {"event", "schema", "table", "filter", "select"};
     uint64_t h = 0xCBF29CE484222325u;
 
     for (size_t i = 0; i < sizeof parts / sizeof parts[0]; i++)
@@ -81,10 +81,47 @@ static const char *parse_filter(struct text value, struct filter **out)
     return why;
 }
 
-static void parse_binding(struct text object, struct binding *out, const char **problem)
+/* Absent, "*" and an empty list are all columns; an array of names narrows them. */
+static const char *parse_selection(struct text value, char **out)
+{
+    struct jsontext_each each;
+    struct text name;
+    unsigned n = 0;
+
+    *out = NULL;
+    if (absent(value) || text_equal(value, TEXT("\"*\"")))
+        return NULL;
+    if (jsontext_kind(value) != JSONTEXT_ARRAY || value.n > SELECT_MAX)
+        return "select is not a list of column names";
+    for (jsontext_open(&each, value); jsontext_element(&each, &name); n++)
+        if (jsontext_kind(name) != JSONTEXT_STRING)
+            return "select is not a list of column names";
+    if (n == 0)
+        return NULL;
+    *out = strndup(value.p, value.n);
+    return *out == NULL ? "out of memory" : NULL;
+}
+
+/* Bindings that select alike share a selection. Takes over `text`. */
+static unsigned find_selection(struct bindings *b, char *text)
+{
+    for (unsigned i = 0; i < b->n_selections; i++) {
+        const char *known = b->selections[i];
+
+        if ((known == NULL) == (text == NULL) && (known == NULL || strcmp(known, text) == 0)) {
+            free(text);
+            return i;
+        }
+    }
+    b->selections[b->n_selections] = text;
+    return b->n_selections++;
+}
+
+static void parse_binding(struct bindings *b, struct text object, struct binding *out,
+                          const char **problem)
 {
     const char *why = NULL;
-    char *schema = NULL;
+    char *schema = NULL, *selection = NULL;
 
     *out = (struct binding){.id = binding_id(object),
                             .events = events_of(jsontext_get(object, "event"))};
@@ -95,6 +132,9 @@ static void parse_binding(struct text object, struct binding *out, const char **
         why = "the schema or table is not a name";
     else
         why = parse_filter(jsontext_get(object, "filter"), &out->filter);
+    if (why == NULL)
+        why = parse_selection(jsontext_get(object, "select"), &selection);
+    out->selection = find_selection(b, selection);
     if (why == NULL && schema != NULL && strcmp(schema, "public") != 0)
         out->events = 0; /* allowed, but nothing ever happens there */
     if (why != NULL) {
@@ -119,11 +159,13 @@ struct bindings *bindings_parse(struct text array, const char **why)
             return NULL;
     *why = "out of memory";
     b = calloc(1, sizeof *b + n * sizeof b->binding[0]);
-    if (b == NULL)
+    if (b == NULL || (b->selections = calloc(n + 1, sizeof *b->selections)) == NULL) {
+        free(b);
         return NULL;
+    }
     *why = NULL;
     for (jsontext_open(&each, array); jsontext_element(&each, &object);)
-        parse_binding(object, &b->binding[b->n++], &b->problem);
+        parse_binding(b, object, &b->binding[b->n++], &b->problem);
     assert(b->n == n);
     return b;
 }
@@ -134,6 +176,10 @@ void bindings_free(struct bindings *b)
         free(b->binding[i].table);
         filter_free(b->binding[i].filter);
     }
+    for (unsigned i = 0; b != NULL && i < b->n_selections; i++)
+        free(b->selections[i]);
+    if (b != NULL)
+        free(b->selections);
     free(b);
 }
 
@@ -192,15 +238,27 @@ static bool contains(const uint64_t *ids, unsigned n, uint64_t id)
     return false;
 }
 
-unsigned bindings_match(const struct bindings *b, const struct change *change,
+unsigned bindings_match(const struct bindings *b, unsigned selection, const struct change *change,
                         uint64_t ids[BINDINGS_MAX])
 {
     unsigned n = 0;
 
     for (unsigned i = 0; i < b->n; i++)
-        if (wants(&b->binding[i], change) && !contains(ids, n, b->binding[i].id))
+        if (b->binding[i].selection == selection && wants(&b->binding[i], change) &&
+            !contains(ids, n, b->binding[i].id))
             ids[n++] = b->binding[i].id;
     return n;
+}
+
+bool bindings_select(const char *selection, struct text column)
+{
+    struct jsontext_each each;
+    struct text name;
+
+    for (jsontext_open(&each, text_of(selection)); jsontext_element(&each, &name);)
+        if (name.n == column.n + 2 && memcmp(name.p + 1, column.p, column.n) == 0)
+            return true;
+    return false;
 }
 
 bool bindings_watch(const struct bindings *b, struct text table)

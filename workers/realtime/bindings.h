@@ -1,6 +1,6 @@
 /* What a channel asked for in config.postgres_changes, and whether a change is meant. Pure.
  *
- * Ids are a hash of event|schema|table|filter below 2^53, so equal bindings have equal ids on every socket and process, and
+ * Ids are a hash of event|schema|table|filter|select below 2^53, so equal bindings have equal ids on every socket and process, and
  * one serialised frame serves all who asked alike. */
 #ifndef REALTIME_BINDINGS_H
 #define REALTIME_BINDINGS_H
@@ -27,11 +27,14 @@ struct binding {
     unsigned events;       /* CHANGE_* bits; 0: never matches (invalid, or not in schema public) */
     char *table;           /* NULL: every table */
     struct filter *filter; /* NULL: every row */
+    unsigned selection;    /* of bindings.selections */
 };
 
 struct bindings {
     unsigned n;
     const char *problem; /* static: why a binding can never match; NULL: all are good */
+    unsigned n_selections;
+    char **selections; /* raw JSON arrays of column names; NULL: all columns. Each once */
     struct binding binding[];
 };
 
@@ -44,9 +47,12 @@ void bindings_free(struct bindings *b);
  * nothing is added for what was absent. */
 void bindings_echo(struct frame_writer *w, struct text array, const struct bindings *b);
 
-/* The ids of the bindings that want this change, each once. Returns how many. */
-unsigned bindings_match(const struct bindings *b, const struct change *change,
+/* The ids of the bindings with this selection that want this change, each once. Returns how many. */
+unsigned bindings_match(const struct bindings *b, unsigned selection, const struct change *change,
                         uint64_t ids[BINDINGS_MAX]);
+
+/* True when the selection (of b->selections) holds this column. */
+bool bindings_select(const char *selection, struct text column);
 
 /* True when some binding looks at `table` ("" : any). */
 bool bindings_watch(const struct bindings *b, struct text table);

@@ -27,9 +27,10 @@ static void move(struct channel_fsm *c, enum channel_state next, uint64_t deadli
     c->deadline = deadline;
 }
 
-void channel_init(struct channel_fsm *c, bool wants_rows, uint32_t grace_ms)
+void channel_init(struct channel_fsm *c, bool needs_rights, uint32_t grace_ms)
 {
-    *c = (struct channel_fsm){.state = CHANNEL_NEW, .wants_rows = wants_rows, .grace_ms = grace_ms};
+    *c = (struct channel_fsm){
+        .state = CHANNEL_NEW, .needs_rights = needs_rights, .grace_ms = grace_ms};
 }
 
 static unsigned fail(struct channel_fsm *c)
@@ -62,7 +63,7 @@ static unsigned admit(struct channel_fsm *c, const struct channel_token *t, bool
 static unsigned join(struct channel_fsm *c, const struct channel_token *t, uint64_t now)
 {
     assert(c->state == CHANNEL_NEW);
-    if (!c->wants_rows) {
+    if (!c->needs_rights) {
         move(c, CHANNEL_OPEN, 0);
         return CHANNEL_DO_REPLY;
     }

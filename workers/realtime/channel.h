@@ -9,7 +9,7 @@
  *          ├──► WAIT_TOKEN ── TOKEN ──► (as above)             │         │ other user         │ after something was withheld
  *          │        │ 0.6 s                                     ▼         ▼                    ▼
  *          │        └──────────────────────────────────────► GONE ◄──────────────────────────┘  (phx_error: the client rejoins)
- *          └──► OPEN (asked for no rows: needs no rights)
+ *          └──► OPEN (asked for nothing: needs no rights)
  *
  * The policy and its numbers: facts of the clients 2.49 to 2.119; see limits.h. */
 #ifndef REALTIME_CHANNEL_H
@@ -66,7 +66,7 @@ struct channel_token {
 
 struct channel_fsm {
     enum channel_state state;
-    bool wants_rows;
+    bool needs_rights;
     bool reply_held;     /* WAIT_MEMBERS: the join is not answered yet */
     bool missed;         /* MUTED: something was withheld */
     uint32_t grace_ms;   /* for WAIT_TOKEN */
@@ -76,8 +76,8 @@ struct channel_fsm {
     char sub[JWT_SUB_SIZE];
 };
 
-/* `wants_rows`: there is a postgres_changes binding. `grace_ms`: how long it may stay without a token. */
-void channel_init(struct channel_fsm *c, bool wants_rows, uint32_t grace_ms);
+/* `needs_rights`: it asked for rows, broadcasts or presence. `grace_ms`: how long it may stay without a token. */
+void channel_init(struct channel_fsm *c, bool needs_rights, uint32_t grace_ms);
 
 /* `token` only with JOIN and TOKEN, else NULL. `now` in milliseconds. Returns CHANNEL_DO_* bits. */
 unsigned channel_step(struct channel_fsm *c, enum channel_input in,

@@ -5,7 +5,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-enum deadline_kind { DEADLINE_SESSION, DEADLINE_CHANNEL, DEADLINE_USER };
+enum deadline_kind { DEADLINE_SESSION, DEADLINE_CHANNEL, DEADLINE_USER, DEADLINE_BUS };
 
 struct deadline {
     uint64_t at;

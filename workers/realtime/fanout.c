@@ -126,6 +126,11 @@ static struct organization **organization_at(const struct hub *h, const char *id
     return at;
 }
 
+struct organization *hub_organization(const struct hub *h, const char *id)
+{
+    return *organization_at(h, id);
+}
+
 static void organizations_widen(struct hub *h)
 {
     struct hub wide = {.organizations_size = h->organizations_size * 2};
@@ -257,6 +262,7 @@ bool seats_take(struct channel *c)
     c->seats = calloc(u->n_organizations, sizeof *c->seats);
     if (c->seats == NULL)
         return false;
+    c->home = home_of(c->shape->topic, u->organizations, u->n_organizations);
     for (unsigned i = 0; i < u->n_organizations; i++) {
         struct organization *o = organization_take(h, u->organizations[i]);
         struct audience *a = o == NULL ? NULL : audience_take(o, c->shape);
@@ -270,6 +276,21 @@ bool seats_take(struct channel *c)
         return false;
     }
     return true;
+}
+
+unsigned home_of(const char *topic, const char (*organizations)[ORGANIZATION_ID_SIZE], unsigned n)
+{
+    const char *colon = strchr(topic, ':');
+
+    for (unsigned i = 0; i < n; i++)
+        if (colon != NULL && strncmp(colon + 1, organizations[i], ORGANIZATION_ID_SIZE - 1) == 0)
+            return i;
+    return 0;
+}
+
+struct organization *channel_home(const struct channel *c)
+{
+    return c->n_seats == 0 ? NULL : c->seats[c->home].audience->organization;
 }
 
 /* ---- one change ---- */
@@ -294,8 +315,8 @@ static bool type_of(const char *type, enum change_type *out)
     return true;
 }
 
-/* Whoever wrote the entry leaves secrets out; a mistake there must not end here. */
-static void put_record(struct frame_writer *w, struct text record)
+/* `selection`: NULL for all columns. Whoever wrote the entry leaves secrets out; a mistake there must not end here. */
+static void put_record(struct frame_writer *w, struct text record, const char *selection)
 {
     static const char hidden[] = "_encrypted";
     const size_t tail = sizeof hidden - 1;
@@ -303,13 +324,14 @@ static void put_record(struct frame_writer *w, struct text record)
     struct text name, value;
     const char *comma = "";
 
-    if (memmem(record.p, record.n, hidden, tail) == NULL) {
+    if (selection == NULL && memmem(record.p, record.n, hidden, tail) == NULL) {
         frame_text(w, record);
         return;
     }
     frame_puts(w, "{");
     for (jsontext_open(&each, record); jsontext_member(&each, &name, &value);) {
-        if (name.n >= tail && memcmp(name.p + name.n - tail, hidden, tail) == 0)
+        if ((name.n >= tail && memcmp(name.p + name.n - tail, hidden, tail) == 0) ||
+            (selection != NULL && !bindings_select(selection, name)))
             continue;
         frame_puts(w, comma);
         frame_puts(w, "\"");
@@ -346,8 +368,9 @@ static void put_timestamp(struct frame_writer *w, int64_t us)
     frame_puts(w, text);
 }
 
-/* What is the same for every audience. */
-static struct frame *change_data(const struct hub_change *in, const struct change *change)
+/* What is the same for every audience that selects alike. */
+static struct frame *change_data(const struct hub_change *in, const struct change *change,
+                                 const char *selection)
 {
     struct frame_writer w;
 
@@ -361,14 +384,14 @@ static struct frame *change_data(const struct hub_change *in, const struct chang
     frame_puts(&w, "\",\"columns\":[]");
     if (change->type != CHANGE_DELETE) {
         frame_puts(&w, ",\"record\":");
-        put_record(&w, change->record);
+        put_record(&w, change->record, selection);
     }
     if (change->type == CHANGE_UPDATE) {
         frame_puts(&w, ",\"old_record\":");
         put_key(&w, change->record);
     } else if (change->type == CHANGE_DELETE) {
         frame_puts(&w, ",\"old_record\":");
-        put_record(&w, change->record);
+        put_record(&w, change->record, selection);
     }
     frame_puts(&w, ",\"errors\":null}");
     return frame_finish(&w);
@@ -394,24 +417,106 @@ static struct frame *change_frame(const struct shape *s, const uint64_t *ids, un
     return frame_finish(&w);
 }
 
+/* Names the row of an UPDATE, whose newer states replace older ones; 0: must be told. */
+static uint64_t row_of(const struct change *change)
+{
+    struct text id = jsontext_get(change->record, "id");
+
+    if (change->type != CHANGE_UPDATE || text_empty(id))
+        return 0;
+    return hub_hash(hub_hash(0, change->table.p, change->table.n), id.p, id.n) | 1;
+}
+
 /* NULL: out of memory, so nobody gets it and all must resync. */
-static void deliver(struct audience *a, struct frame *f, struct instant now)
+static void deliver(struct audience *a, struct frame *f, uint64_t row, struct instant now)
 {
     struct hub_stats *stats;
+    uint32_t waiting;
 
     for (uint32_t i = 0; i < a->n; i++) {
         struct channel *c = a->channels[i];
 
         stats = &c->session->hub->stats;
+        waiting = c->session->outbox.n;
+        if (c->replaying)
+            continue; /* it is in the history */
         if (c->fsm.state != CHANNEL_LIVE || now.ms >= c->fsm.exp_at) {
             (void)channel_step(&c->fsm, CHANNEL_WITHHELD, NULL, now.ms);
-        } else if (f != NULL && outbox_push(&c->session->outbox, f, c)) {
+        } else if (f != NULL && outbox_push(&c->session->outbox, f, c, row)) {
             session_mark(c->session);
+            session_told(c->session, now);
             stats->queued++;
+            stats->conflated += c->session->outbox.n == waiting;
         } else {
             channel_fail_later(c);
         }
     }
+}
+
+/* The frame that tells `change` to those of this shape who select alike. `data`: of all columns. False: nobody of them wants
+ * it; *f NULL: out of memory. */
+static bool frame_for(const struct shape *s, const struct hub_change *in,
+                      const struct change *change, unsigned selection, struct frame *data,
+                      struct frame **f)
+{
+    const char *columns = s->bindings->selections[selection];
+    uint64_t ids[BINDINGS_MAX];
+    unsigned n = bindings_match(s->bindings, selection, change, ids);
+
+    if (n == 0)
+        return false;
+    if (columns != NULL)
+        data = change_data(in, change, columns);
+    *f = data == NULL ? NULL : change_frame(s, ids, n, frame_payload(data));
+    if (columns != NULL)
+        frame_unref(data);
+    return true;
+}
+
+static void tell_audience(struct audience *a, const struct hub_change *in,
+                          const struct change *change, struct frame *data, struct instant now)
+{
+    for (unsigned i = 0; i < a->shape->bindings->n_selections; i++) {
+        struct frame *f;
+
+        if (!frame_for(a->shape, in, change, i, data, &f))
+            continue;
+        if (f != NULL)
+            f->committed_us = in->committed_us;
+        deliver(a, f, row_of(change), now);
+        frame_unref(f);
+    }
+}
+
+/* False: it is no change of a row. */
+static bool read_change(const struct hub_change *in, struct change *out)
+{
+    *out = (struct change){.table = text_of(in->table), .record = in->record};
+    return type_of(in->type, &out->type) && plain_name(in->table) && in->committed_us >= 0 &&
+           jsontext_valid(in->record) && jsontext_kind(in->record) == JSONTEXT_OBJECT;
+}
+
+bool channel_replay(struct channel *c, const struct hub_change *in)
+{
+    const struct shape *s = c->shape;
+    struct change change;
+    struct frame *data, *f;
+    bool fits = true;
+
+    if (strcmp(in->type, "RESYNC") == 0)
+        return !bindings_watch(s->bindings, text_of(in->table));
+    if (!read_change(in, &change))
+        return true;
+    data = change_data(in, &change, NULL);
+    for (unsigned i = 0; fits && i < s->bindings->n_selections; i++) {
+        if (!frame_for(s, in, &change, i, data, &f))
+            continue;
+        fits = f != NULL && outbox_push(&c->session->outbox, f, c, row_of(&change));
+        frame_unref(f);
+    }
+    frame_unref(data);
+    session_mark(c->session);
+    return fits;
 }
 
 /* Somebody tells that changes of this organization went astray. */
@@ -431,41 +536,32 @@ static void resync_organization(struct hub *h, const struct organization *o, con
 void hub_change(struct hub *h, const struct hub_change *in, struct instant now)
 {
     struct organization *o = *organization_at(h, in->organization_id);
-    struct change change = {.table = text_of(in->table), .record = in->record};
+    struct change change;
     struct frame *data;
-    uint64_t ids[BINDINGS_MAX];
-    unsigned n;
 
     h->stats.changes++;
     if (strcmp(in->type, "RESYNC") == 0 &&
         strlen(in->organization_id) != ORGANIZATION_ID_SIZE - 1) {
+        history_forget(&h->history, in->at_ms + 1);
         hub_resync_all(h, now); /* it could not be told whose changes were lost */
         return;
     }
+    if (h->resume.ask != NULL && strlen(in->organization_id) == ORGANIZATION_ID_SIZE - 1)
+        history_add(&h->history, in->organization_id, in->table, in->type, in->record,
+                    in->committed_us, in->at_ms);
     if (o == NULL)
         return;
     if (strcmp(in->type, "RESYNC") == 0) {
         resync_organization(h, o, in->table, now);
         return;
     }
-    if (!type_of(in->type, &change.type) || !plain_name(in->table) || in->committed_us < 0 ||
-        !jsontext_valid(in->record) || jsontext_kind(in->record) != JSONTEXT_OBJECT) {
+    if (!read_change(in, &change)) {
         h->stats.changes_bad++;
         return;
     }
-    data = change_data(in, &change);
-    for (struct audience *a = o->audiences; a != NULL; a = a->next) {
-        struct frame *f;
-
-        n = bindings_match(a->shape->bindings, &change, ids);
-        if (n == 0)
-            continue;
-        f = data == NULL ? NULL : change_frame(a->shape, ids, n, frame_payload(data));
-        if (f != NULL)
-            f->committed_us = in->committed_us;
-        deliver(a, f, now);
-        frame_unref(f);
-    }
+    data = change_data(in, &change, NULL);
+    for (struct audience *a = o->audiences; a != NULL; a = a->next)
+        tell_audience(a, in, &change, data, now);
     frame_unref(data);
     hub_settle(h, now);
 }

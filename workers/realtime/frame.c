@@ -4,7 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { FRAME_FIRST_SIZE = 1024, OPCODE_TEXT = 0x81, OPCODE_PING = 0x89 };
+enum { FRAME_FIRST_SIZE = 1024, OPCODE_TEXT = 0x81, OPCODE_BINARY = 0x82, OPCODE_PING = 0x89 };
 
 void frame_begin(struct frame_writer *w)
 {
@@ -76,28 +76,28 @@ void frame_number(struct frame_writer *w, uint64_t n)
 }
 
 /* Writes the header right in front of the payload. Returns its length. */
-static uint32_t put_header(unsigned char *payload, size_t n)
+static uint32_t put_header(unsigned char *payload, unsigned char opcode, size_t n)
 {
     if (n < 126) {
-        payload[-2] = OPCODE_TEXT;
+        payload[-2] = opcode;
         payload[-1] = (unsigned char)n;
         return 2;
     }
     if (n <= UINT16_MAX) {
-        payload[-4] = OPCODE_TEXT;
+        payload[-4] = opcode;
         payload[-3] = 126;
         payload[-2] = (unsigned char)(n >> 8);
         payload[-1] = (unsigned char)n;
         return 4;
     }
-    payload[-10] = OPCODE_TEXT;
+    payload[-10] = opcode;
     payload[-9] = 127;
     for (int i = 0; i < 8; i++)
         payload[-1 - i] = (unsigned char)((uint64_t)n >> (8 * i));
     return 10;
 }
 
-struct frame *frame_finish(struct frame_writer *w)
+static struct frame *finish(struct frame_writer *w, unsigned char opcode)
 {
     struct frame *f;
     size_t n;
@@ -110,7 +110,7 @@ struct frame *frame_finish(struct frame_writer *w)
     if (f == NULL)
         f = w->frame;
     n = w->used - FRAME_HEADER_MAX;
-    header = put_header(f->bytes + FRAME_HEADER_MAX, n);
+    header = put_header(f->bytes + FRAME_HEADER_MAX, opcode, n);
     f->refs = 1;
     f->start = FRAME_HEADER_MAX - header;
     f->len = header + n;
@@ -119,23 +119,31 @@ struct frame *frame_finish(struct frame_writer *w)
     return f;
 }
 
-struct frame *frame_ping(void)
+struct frame *frame_finish(struct frame_writer *w)
 {
-    struct frame *f = calloc(1, sizeof *f + 2);
+    return finish(w, OPCODE_TEXT);
+}
 
-    if (f == NULL)
-        return NULL;
-    f->refs = 1;
-    f->len = 2;
-    f->bytes[0] = OPCODE_PING;
-    return f;
+struct frame *frame_finish_binary(struct frame_writer *w)
+{
+    return finish(w, OPCODE_BINARY);
+}
+
+struct frame *frame_ping(uint64_t n)
+{
+    struct frame_writer w;
+
+    frame_begin(&w);
+    if (n != 0)
+        frame_number(&w, n);
+    return finish(&w, OPCODE_PING);
 }
 
 struct text frame_payload(const struct frame *f)
 {
     size_t header = FRAME_HEADER_MAX - f->start;
 
-    assert(f->bytes[f->start] == OPCODE_TEXT);
+    assert(f->bytes[f->start] == OPCODE_TEXT || f->bytes[f->start] == OPCODE_BINARY);
     return (struct text){(const char *)f->bytes + FRAME_HEADER_MAX, f->len - header};
 }
 

@@ -36,11 +36,13 @@ void frame_number(struct frame_writer *w, uint64_t n);
 
 /* A text frame with one reference, which is the caller's. */
 struct frame *frame_finish(struct frame_writer *w);
+/* The same as a binary frame. */
+struct frame *frame_finish_binary(struct frame_writer *w);
 
-/* An empty PING. */
-struct frame *frame_ping(void);
+/* A PING that carries a number as text; 0: an empty one. */
+struct frame *frame_ping(uint64_t n);
 
-/* The payload of a finished text frame. */
+/* The payload of a finished text or binary frame. */
 struct text frame_payload(const struct frame *f);
 
 struct frame *frame_ref(struct frame *f);

@@ -2,6 +2,7 @@
 
 #include <assert.h>
 #include <stddef.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "realtime/hub_state.h"
@@ -20,6 +21,14 @@ uint64_t hub_hash(uint64_t h, const void *bytes, size_t n)
     return h ^ h >> 32;
 }
 
+bool hub_reserve(struct hub *h)
+{
+    uint32_t own = 1; /* bus_due */
+
+    return deadlines_reserve(&h->deadlines,
+                             own + h->stats.sessions + h->stats.channels + h->members.n + 1);
+}
+
 struct hub *hub_new(const struct hub_tokens *tokens)
 {
     struct hub *h = calloc(1, sizeof *h);
@@ -27,11 +36,13 @@ struct hub *hub_new(const struct hub_tokens *tokens)
     if (h == NULL)
         return NULL;
     h->tokens = *tokens;
+    h->bus_due.kind = DEADLINE_BUS;
     h->shapes_size = h->organizations_size = HUB_FIRST_SIZE;
     h->shapes = calloc(h->shapes_size, sizeof(struct shape *));
     h->organizations = calloc(h->organizations_size, sizeof(struct organization *));
     if (h->shapes == NULL || h->organizations == NULL ||
-        !members_init(&h->members, &h->deadlines)) {
+        !members_init(&h->members, &h->deadlines) || !rooms_init(h) || !history_init(&h->history) ||
+        !hub_reserve(h)) {
         hub_free(h);
         return NULL;
     }
@@ -44,6 +55,8 @@ void hub_free(struct hub *h)
         return;
     assert(h->stats.sessions == 0 && h->n_shapes == 0 && h->n_organizations == 0);
     members_free(&h->members);
+    presence_free(&h->presence);
+    history_free(&h->history);
     deadlines_free(&h->deadlines);
     free(h->shapes);
     free(h->organizations);
@@ -63,8 +76,7 @@ struct session *hub_connect(struct hub *h, enum protocol_version v, const char *
     struct session *s = calloc(1, sizeof *s);
     struct text apikey = protocol_query(query, "apikey");
 
-    if (s == NULL || !deadlines_reserve(&h->deadlines,
-                                        h->stats.sessions + 1 + h->stats.channels + h->members.n)) {
+    if (s == NULL || !hub_reserve(h)) {
         free(s);
         return NULL;
     }
@@ -117,7 +129,7 @@ void session_close(struct session *s, unsigned code)
 
 void session_send(struct session *s, struct frame *f)
 {
-    if (f == NULL || !outbox_push(&s->outbox, f, NULL))
+    if (f == NULL || !outbox_push(&s->outbox, f, NULL, 0))
         session_close(s, CLOSE_TRY_LATER);
     frame_unref(f);
     session_mark(s);
@@ -240,9 +252,7 @@ static bool follow(struct channel *c, struct instant now)
     struct user *u;
 
     assert(c->user == NULL);
-    if (!deadlines_reserve(&h->deadlines,
-                           h->stats.sessions + h->stats.channels + h->members.n + 1) ||
-        (u = members_user(&h->members, c->fsm.sub)) == NULL)
+    if (!hub_reserve(h) || (u = members_user(&h->members, c->fsm.sub)) == NULL)
         return false;
     c->user = u;
     c->next_of_user = u->channels;
@@ -254,7 +264,7 @@ static bool follow(struct channel *c, struct instant now)
     return true;
 }
 
-static void seat(struct channel *c)
+static void seat(struct channel *c, struct instant now)
 {
     if (!seats_take(c)) {
         channel_fail_later(c);
@@ -262,8 +272,19 @@ static void seat(struct channel *c)
     }
     if (c->shape->bindings->problem != NULL)
         channel_tell_system(c, false, c->shape->bindings->problem);
-    else
+    else if (c->shape->bindings->n > 0)
         channel_tell_system(c, true, "Subscribed to PostgreSQL");
+    if (c->presence)
+        rooms_tell_state(c);
+    resume_begin(c, now);
+}
+
+/* A private channel of a user who belongs to no tenant. */
+static bool may_not_listen(const struct channel *c)
+{
+    const struct user *u = members_find(&c->session->hub->members, c->fsm.sub);
+
+    return c->is_private && u != NULL && u->n_organizations == 0;
 }
 
 static void tell_error(struct channel *c)
@@ -281,14 +302,19 @@ bool channel_input(struct channel *c, enum channel_input in, const struct channe
 {
     unsigned todo = channel_step(&c->fsm, in, token, now.ms);
 
+    if ((todo & CHANNEL_DO_SEAT) && may_not_listen(c)) {
+        channel_refuse(c, (todo & CHANNEL_DO_REPLY) != 0);
+        return false;
+    }
     if (todo & CHANNEL_DO_REPLY)
         channel_answer_join(c);
     if ((todo & CHANNEL_DO_WATCH) && !follow(c, now))
         session_close(c->session, CLOSE_TRY_LATER);
     if ((todo & CHANNEL_DO_SEAT) && c->user != NULL)
-        seat(c);
+        seat(c, now);
     if (todo & CHANNEL_DO_ERROR) {
         tell_error(c);
+        resume_end(c, true); /* it reads again */
         channel_remove(c);
         return false;
     }
@@ -353,6 +379,24 @@ static bool same_seats(const struct channel *c)
     return true;
 }
 
+/* What is told and known of a topic is its tenant's: in another one the channel begins anew. */
+static void reseat(struct channel *c)
+{
+    const struct user *u = c->user;
+    unsigned home = home_of(c->shape->topic, u->organizations, u->n_organizations);
+    const struct organization *o = channel_home(c);
+
+    bool moved =
+        o != NULL && (u->n_organizations == 0 || strcmp(o->id, u->organizations[home]) != 0);
+
+    if (moved && (c->presence || c->is_private || c->tracked != NULL)) {
+        rooms_untrack(c);
+        channel_fail_later(c);
+    }
+    if (!seats_take(c))
+        channel_fail_later(c);
+}
+
 void hub_members(struct hub *h, const char *sub, const char (*organizations)[37], unsigned n,
                  struct instant now)
 {
@@ -364,8 +408,8 @@ void hub_members(struct hub *h, const char *sub, const char (*organizations)[37]
         next = c->next_of_user;
         if (c->fsm.state == CHANNEL_WAIT_MEMBERS)
             (void)channel_input(c, CHANNEL_MEMBERS, NULL, now);
-        else if (!same_seats(c) && !seats_take(c))
-            channel_fail_later(c);
+        else if (!same_seats(c))
+            reseat(c);
     }
     hub_settle(h, now);
 }
@@ -378,6 +422,23 @@ void hub_members_failed(struct hub *h, const char *sub, struct instant now)
     members_failed(&h->members, u, now.ms);
 }
 
+enum hub_home hub_home(struct hub *h, const char *sub, const char *topic, char organization[37],
+                       struct instant now)
+{
+    struct user *u;
+
+    if (!hub_reserve(h) || (u = members_user(&h->members, sub)) == NULL)
+        return HUB_HOME_NONE;
+    members_want(&h->members, u, now.ms);
+    if (!members_fresh(u, now.ms))
+        return HUB_HOME_ASKED;
+    if (u->n_organizations == 0)
+        return HUB_HOME_NONE;
+    snprintf(organization, ORGANIZATION_ID_SIZE, "%s",
+             u->organizations[home_of(topic, u->organizations, u->n_organizations)]);
+    return HUB_HOME_KNOWN;
+}
+
 /* ---- time ---- */
 
 uint64_t hub_next(const struct hub *h)
@@ -385,23 +446,63 @@ uint64_t hub_next(const struct hub *h)
     return deadlines_next(&h->deadlines);
 }
 
+/* When the position is asked for again. */
+static uint64_t next_position(const struct session *s)
+{
+    if (!s->resumable)
+        return UINT64_MAX;
+    return s->pinged_at + (s->told ? RESUME_PING_MS : RESUME_REFRESH_MS);
+}
+
+static void schedule_session(struct session *s, uint64_t silence_at)
+{
+    uint64_t at = next_position(s);
+
+    deadline_set(&s->hub->deadlines, &s->due, at < silence_at ? at : silence_at);
+}
+
+void session_resumable(struct session *s, struct instant now)
+{
+    if (s->resumable)
+        return;
+    s->resumable = true;
+    s->pinged_at = now.ms;
+    if (next_position(s) < s->due.at)
+        schedule_session(s, s->due.at);
+}
+
+void session_told(struct session *s, struct instant now)
+{
+    if (s->told)
+        return;
+    s->told = true;
+    if (s->resumable && next_position(s) < s->due.at)
+        deadline_set(&s->hub->deadlines, &s->due,
+                     next_position(s) > now.ms ? next_position(s) : now.ms);
+}
+
+static void ping(struct session *s, struct instant now)
+{
+    s->told = false;
+    s->pinged_at = now.ms;
+    s->pinged_ms = s->hub->position_ms;
+    session_send(s, frame_ping(s->pinged_ms));
+}
+
 static void session_due(struct session *s, struct instant now)
 {
     uint64_t idle = now.ms - s->heard_at;
-    struct deadlines *d = &s->hub->deadlines;
 
     if (idle >= SESSION_IDLE_MS) {
         session_close(s, CLOSE_GOING_AWAY);
         return;
     }
-    if (idle < SESSION_PING_MS) {
-        deadline_set(d, &s->due, s->heard_at + SESSION_PING_MS);
-        return;
+    if ((idle >= SESSION_PING_MS && !s->pinged) || now.ms >= next_position(s)) {
+        s->pinged = s->pinged || idle >= SESSION_PING_MS;
+        ping(s, now);
     }
-    if (!s->pinged)
-        session_send(s, frame_ping());
-    s->pinged = true;
-    deadline_set(d, &s->due, s->heard_at + SESSION_IDLE_MS);
+    schedule_session(s, s->heard_at + (idle < SESSION_PING_MS ? (uint64_t)SESSION_PING_MS
+                                                              : (uint64_t)SESSION_IDLE_MS));
 }
 
 static void channel_due(struct channel *c, struct instant now)
@@ -439,6 +540,9 @@ void hub_tick(struct hub *h, struct instant now)
             break;
         case DEADLINE_USER:
             user_due(h, OWNER(due, struct user), now);
+            break;
+        case DEADLINE_BUS:
+            rooms_due(h, now);
             break;
         }
         hub_settle(h, now);

@@ -32,8 +32,10 @@ struct instant {
 struct hub_stats {
     uint64_t changes, changes_bad; /* from the live streams */
     uint64_t frames_in, malformed;
-    uint64_t queued;  /* deliveries put into outboxes */
-    uint64_t resyncs; /* channels told to read again */
+    uint64_t queued;    /* deliveries put into outboxes */
+    uint64_t replayed;  /* changes told to clients that came back */
+    uint64_t conflated; /* deliveries that took the place of an older state of their row */
+    uint64_t resyncs;   /* channels told to read again */
     uint64_t joins, joins_refused;
     uint32_t sessions, channels; /* gauges */
 };
@@ -62,6 +64,10 @@ void hub_frame(struct hub *h, struct session *s, struct text message, bool binar
                struct instant now);
 /* Any sign of life, PONG for instance. */
 void hub_heard(struct session *s, struct instant now);
+/* A PONG with what the PING carried. */
+void hub_pong(struct session *s, struct text payload, struct instant now);
+/* The client ended the connection itself and will not come back for what it missed. */
+void hub_goodbye(struct session *s);
 
 /* Whether a socket waits for keys; hub_keys(): they came, or will not: whoever waits is heard again. */
 bool hub_waits_for_keys(const struct hub *h);
@@ -74,8 +80,54 @@ struct hub_change {
     const char *type;            /* INSERT UPDATE DELETE RESYNC */
     struct text record;
     int64_t committed_us;
+    uint64_t at_ms; /* of its id in the stream, on Redis' clock */
 };
 void hub_change(struct hub *h, const struct hub_change *change, struct instant now);
+
+/* Where clients stopped is kept outside: resume.c. `ask` leads to exactly one hub_resumed(), later; false: to none. */
+struct resume_ask;
+struct hub_resume {
+    bool (*ask)(void *ctx, const char *key, uint64_t ref, struct resume_ask *ask);
+    void (*note)(void *ctx, const char *key, uint64_t socket, uint64_t at_ms, uint64_t ref);
+    void (*forget)(void *ctx, const char *key, uint64_t socket);
+    void *ctx;
+};
+enum hub_resumed { HUB_RESUMED_NONE, HUB_RESUMED_FROM, HUB_RESUMED_TOO_MANY };
+
+/* Without it every client begins with what comes next. */
+void hub_use_resume(struct hub *h, const struct hub_resume *resume);
+void hub_resumed(struct resume_ask *ask, enum hub_resumed answer, uint64_t from_ms,
+                 struct instant now);
+/* All changes with ids before `at_ms` were handed in. Call it before what they lead to is written. */
+void hub_position(struct hub *h, uint64_t at_ms);
+/* What the streams held before `at_ms` may be unknown here. */
+void hub_known_since(struct hub *h, uint64_t at_ms);
+
+/* Broadcasts, and who is present: what processes tell each other. The bus brings each message that it was given to all
+ * processes, this one included, in one order (that of its tenant; all `presence` in one). What it loses is lost: a gap is
+ * followed by hub_bus_up(). */
+struct bus_message {
+    const char *organization_id, *topic;
+    const char *what; /* rooms.c */
+    struct text data;
+    bool presence;
+};
+/* Copies. False: the bus is away. */
+typedef bool (*bus_publish_cb)(void *ctx, const struct bus_message *m);
+
+/* `node`: a random number of this process. Without it broadcasts and presence are refused. */
+void hub_use_bus(struct hub *h, uint32_t node, bus_publish_cb publish, void *ctx);
+void hub_bus(struct hub *h, const struct bus_message *m, struct instant now);
+/* The bus can be read and written (again). */
+void hub_bus_up(struct hub *h, struct instant now);
+
+/* For those who broadcast without a socket. `organization`: 36 characters; `data`: JSON, or bytes. NULL, or why not. */
+const char *rooms_broadcast(struct hub *h, const char *organization, const char *topic,
+                            uint64_t from, bool json, const char *event, struct text data);
+enum hub_home { HUB_HOME_KNOWN, HUB_HOME_ASKED, HUB_HOME_NONE };
+/* The organization that `topic` belongs to when this user says it. ASKED: his memberships are being looked up. */
+enum hub_home hub_home(struct hub *h, const char *sub, const char *topic, char organization[37],
+                       struct instant now);
 
 /* Changes were lost: every channel with rows is told to read again, spread over RESYNC_SPREAD_MS. */
 void hub_resync_all(struct hub *h, struct instant now);

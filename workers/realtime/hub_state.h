@@ -1,4 +1,4 @@
-/* What hub.c, session.c and fanout.c share: private to them.
+/* What hub.c, session.c, fanout.c and rooms.c share: private to them.
  *
  *   session 1─n channel n─1 shape         what was asked for: vsn, topic, bindings; shared by all who ask alike
  *                  │ 1                1
@@ -14,8 +14,10 @@
 #include "realtime/bindings.h"
 #include "realtime/channel.h"
 #include "realtime/deadlines.h"
+#include "realtime/history.h"
 #include "realtime/hub.h"
 #include "realtime/members.h"
+#include "realtime/presence.h"
 
 struct shape {
     struct shape *next; /* of its hash chain */
@@ -47,6 +49,14 @@ struct seat {
     uint32_t index; /* audience->channels[index] is this channel */
 };
 
+/* What a channel tells of itself to those who look who is present. */
+struct tracked {
+    struct tracked *next, **at; /* of its hub */
+    struct channel *channel;
+    uint32_t count;
+    char *key, *meta;
+};
+
 struct channel {
     struct channel *next; /* of its session */
     struct channel *next_of_user, **at_of_user;
@@ -57,10 +67,20 @@ struct channel {
     struct shape *shape;
     struct channel_fsm fsm;
     struct deadline due;
-    uint64_t resync_at; /* 0: not told to */
-    bool presence;
+    uint64_t resync_at;      /* 0: not told to */
+    bool replaying;          /* waits for its position: nothing is delivered yet */
+    uint64_t from_serial;    /* of the first change since it was seated */
+    struct resume_ask *ask;  /* NULL: none under way */
+    uint64_t id;             /* unique over all processes */
+    bool presence;           /* wants to know who is present */
+    bool is_private;         /* is refused where it may not listen */
+    bool acknowledge;        /* its broadcasts are answered */
+    bool to_self;            /* and come back to it */
+    char *presence_key;      /* NULL: it did not choose one */
+    struct tracked *tracked; /* NULL: it does not tell that it is present */
     unsigned n_seats;
-    struct seat *seats;                           /* n_seats of them */
+    unsigned home;      /* seats[home] is the tenant that the topic belongs to */
+    struct seat *seats; /* n_seats of them */
     char join_ref[REF_MAX + 1], ref[REF_MAX + 1]; /* of the join, raw JSON */
 };
 
@@ -85,6 +105,11 @@ struct session {
     size_t parked_bytes;
     bool dirty;
     bool pinged;
+    bool resumable;               /* has a channel that can resume */
+    bool told;                    /* something was delivered since the last PING */
+    bool goodbye;                 /* it will not come back */
+    uint64_t pinged_at;           /* on our clock */
+    uint64_t pinged_ms, acked_ms; /* positions */
     enum protocol_version version;
     unsigned close_code;
     unsigned n_channels;
@@ -113,10 +138,22 @@ struct hub {
     uint32_t shapes_size, n_shapes;
     struct organization **organizations;
     uint32_t organizations_size, n_organizations;
-    uint32_t resync_index; /* spreads resyncs over time */
+    uint32_t resync_index;  /* spreads resyncs over time */
+    uint32_t node, serial;  /* make channels' ids */
+    bus_publish_cb publish; /* NULL: there is no bus */
+    void *bus_ctx;
+    struct instant bus_now; /* of the message or event at hand */
+    struct deadline bus_due;
+    struct presence presence;
+    struct tracked *tracked;
+    struct hub_resume resume;
+    struct history history;
+    uint64_t position_ms;
 };
 
 /* hub.c */
+/* Room for one more owner of a deadline. */
+bool hub_reserve(struct hub *h);
 bool allowance_take(struct allowance *a, uint32_t per_second, uint32_t burst, uint64_t now);
 uint64_t hub_hash(uint64_t h, const void *bytes, size_t n);
 /* Puts a frame into the outbox and takes over its reference (NULL: out of memory, the socket is closed). */
@@ -126,6 +163,10 @@ void session_close(struct session *s, unsigned code);
 /* Feeds the channel and does what it says. The channel may be gone afterwards: then it returns false. */
 bool channel_input(struct channel *c, enum channel_input in, const struct channel_token *token,
                    struct instant now);
+/* Positions of this session are worth asking for. */
+void session_resumable(struct session *s, struct instant now);
+/* Something was delivered. */
+void session_told(struct session *s, struct instant now);
 /* Remembers that the channel must be told to resync; done by hub_settle(). */
 void channel_fail_later(struct channel *c);
 void hub_settle(struct hub *h, struct instant now);
@@ -141,14 +182,43 @@ bool session_message(struct session *s, struct message *m, bool again, struct in
 /* Leaves user, seats, session, outbox; frees. */
 void channel_remove(struct channel *c);
 void channel_answer_join(struct channel *c);
+/* The channel is gone afterwards. `joining`: its join is not answered yet. */
+void channel_refuse(struct channel *c, bool joining);
 void channel_tell_system(struct channel *c, bool ok, const char *message);
 
 /* fanout.c */
 struct shape *shape_take(struct hub *h, enum protocol_version v, const char *topic,
                          struct text asked, const char **why);
 void shape_leave(struct hub *h, struct shape *s);
+/* NULL: nobody of it is here. */
+struct organization *hub_organization(const struct hub *h, const char *id);
 /* Takes seats with exactly the user's organizations. False: out of memory. */
 bool seats_take(struct channel *c);
 void seats_leave(struct channel *c);
+/* The tenant that the channel's topic belongs to; NULL: it has no seat. */
+struct organization *channel_home(const struct channel *c);
+/* Which of these organizations a topic belongs to. */
+unsigned home_of(const char *topic, const char (*organizations)[ORGANIZATION_ID_SIZE], unsigned n);
+
+/* Puts a change into the channel's outbox, if it wants it. False: it must read again. */
+bool channel_replay(struct channel *c, const struct hub_change *in);
+
+/* resume.c */
+/* The channel was seated: asks where it stopped. */
+void resume_begin(struct channel *c, struct instant now);
+/* The channel goes; for good: nobody will ask for its position. */
+void resume_end(struct channel *c, bool for_good);
+
+/* rooms.c */
+bool rooms_init(struct hub *h);
+/* NULL, or why not. */
+const char *channel_broadcast(struct channel *c, const struct message *m, struct instant now);
+const char *channel_presence(struct channel *c, const struct message *m, struct instant now);
+void rooms_tell_state(struct channel *c);
+/* Before the channel leaves its seats. */
+void rooms_untrack(struct channel *c);
+/* Sets the time of rooms_due(), if there is anything to be told or to expire. */
+void rooms_schedule(struct hub *h, struct instant now);
+void rooms_due(struct hub *h, struct instant now);
 
 #endif

@@ -29,6 +29,7 @@ enum {
         100 * 1000, /* silence after which the socket is closed; browsers throttle timers to 60 s */
     OUTBOX_BYTES_MAX = 1024 * 1024, /* queued for one socket: more, and the channel must resync */
     OUTBOX_FRAMES_MAX = 4096,
+    OUTBOX_CONFLATE = 512, /* queued frames from which on only the newest UPDATE of a row waits */
     OUTBOX_CONTROL_MAX = 1024, /* replies on top of that; more closes the socket */
 
     /* a channel */
@@ -37,6 +38,7 @@ enum {
     EVENT_MAX = 32,
     BINDINGS_MAX = 100,
     BINDING_NAME_MAX = 128,  /* schema or table */
+    SELECT_MAX = 4096,       /* bytes of one select */
     FILTER_MAX = 4096,       /* bytes of one filter */
     FILTER_TERMS_MAX = 8,    /* conditions joined by commas */
     FILTER_VALUES_MAX = 100, /* of one in.() */
@@ -49,6 +51,28 @@ enum {
     MEMBERS_WAIT_MS = 10 * 1000,
     RESYNC_SPREAD_MS =
         3000, /* a resync of everybody is spread over this time: clients have no jitter */
+
+    BROADCAST_EVENT_MAX = 256, /* an application's own event, with its NUL */
+    PRESENCE_KEY_MAX = 256,    /* with its NUL */
+    PRESENCE_META_MAX = 4096,  /* bytes of what one member tells about itself */
+    ROOM_MEMBERS_MAX = 2000,   /* present in one topic of one tenant */
+
+    /* what clients that come back get */
+    HISTORY_BYTES_MAX = 64 * 1024 * 1024,
+    HISTORY_MS = 10 * 60 * 1000,
+    HISTORY_FIRST_MS =
+        2 * 60 *
+        1000, /* read when the process starts, so that clients may come back after a restart */
+    RESUME_KEY_SIZE = 64,
+    RESUME_MARGIN_MS = 1000,       /* clocks of Redis servers differ */
+    RESUME_PING_MS = 15 * 1000,    /* between positions asked for while something is delivered */
+    RESUME_REFRESH_MS = 60 * 1000, /* and while nothing is */
+
+    /* processes among each other */
+    BUS_SYNC_BYTES = 32 * 1024, /* presence that one process tells at once */
+    BUS_ALIVE_MS = 5000,        /* between signs of life of a process whose clients are present */
+    BUS_SILENT_MS = 20 * 1000,  /* silence after which its clients are gone */
+    BUS_NODES_MAX = 256,
 
     /* a user */
     USER_ORGANIZATIONS_MAX = 32,

@@ -28,15 +28,34 @@ static bool grow(struct outbox *o)
     return true;
 }
 
-bool outbox_push(struct outbox *o, struct frame *f, const void *owner)
+/* Newer ones move up; the order of all others stays. */
+static void give_way(struct outbox *o, const void *owner, uint64_t row)
 {
+    uint32_t i = o->n;
+
+    while (i > 0 && (slot(o, i - 1)->row != row || slot(o, i - 1)->owner != owner))
+        i--;
+    if (i == 0)
+        return;
+    o->bytes -= slot(o, i - 1)->frame->len;
+    frame_unref(slot(o, i - 1)->frame);
+    for (; i < o->n; i++)
+        *slot(o, i - 1) = *slot(o, i);
+    o->n--;
+}
+
+bool outbox_push(struct outbox *o, struct frame *f, const void *owner, uint64_t row)
+{
+    if (row != 0 && o->n >= OUTBOX_CONFLATE)
+        give_way(o, owner, row);
+
     if (owner != NULL && (o->n >= OUTBOX_FRAMES_MAX || o->bytes + f->len > OUTBOX_BYTES_MAX))
         return false;
     if (o->n >= OUTBOX_FRAMES_MAX + OUTBOX_CONTROL_MAX)
         return false;
     if (o->n == o->size && !grow(o))
         return false;
-    *slot(o, o->n) = (struct outbox_slot){frame_ref(f), owner};
+    *slot(o, o->n) = (struct outbox_slot){frame_ref(f), owner, row};
     o->n++;
     o->bytes += f->len;
     return true;

@@ -12,6 +12,7 @@
 struct outbox_slot {
     struct frame *frame;
     const void *owner; /* NULL: control */
+    uint64_t row;      /* which row's newest state it tells; 0: it tells something else */
 };
 
 struct outbox {
@@ -20,9 +21,10 @@ struct outbox {
     size_t bytes; /* of all frames in it; shared ones count fully */
 };
 
-/* Takes a reference of its own. False: full (OUTBOX_BYTES_MAX, OUTBOX_FRAMES_MAX; control messages have
+/* Takes a reference of its own. When more than OUTBOX_CONFLATE wait, an older state of the same `row` for the same owner
+ * gives way: what a slow reader gets is the newest, still in order for each row. False: full (OUTBOX_BYTES_MAX, OUTBOX_FRAMES_MAX; control messages have
  * OUTBOX_CONTROL_MAX slots more and no byte limit of their own) or out of memory. */
-bool outbox_push(struct outbox *o, struct frame *f, const void *owner);
+bool outbox_push(struct outbox *o, struct frame *f, const void *owner, uint64_t row);
 
 /* The i-th oldest, borrowed; NULL: there are fewer. */
 struct frame *outbox_at(const struct outbox *o, uint32_t i);

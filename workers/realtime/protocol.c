@@ -4,7 +4,7 @@
 
 #include "runtime/jsontext.h"
 
-enum { BINARY_PUSH = 3, BINARY_HEADER = 7 };
+enum { BINARY_PUSH = 3, BINARY_BROADCAST = 4, BINARY_HEADER = 7, BINARY_JSON = 1 };
 
 struct text protocol_query(const char *query, const char *name)
 {
@@ -44,6 +44,7 @@ static bool take(struct text join_ref, struct text ref, struct text topic, struc
                  struct text payload, struct message *out)
 {
     out->payload = jsontext_kind(payload) == JSONTEXT_OBJECT ? payload : TEXT("{}");
+    out->data = TEXT_NULL;
     return take_ref(join_ref, &out->join_ref) && take_ref(ref, &out->ref) &&
            jsontext_string(topic, out->topic, sizeof out->topic, NULL) && out->topic[0] != '\0' &&
            jsontext_string(event, out->event, sizeof out->event, NULL) && out->event[0] != '\0';
@@ -68,6 +69,17 @@ bool protocol_parse(enum protocol_version v, struct text text, struct message *o
         if (!jsontext_element(&each, &part[i]))
             return false;
     return take(part[0], part[1], part[2], part[3], part[4], out);
+}
+
+/* Copies a name, which may hold anything but NUL. */
+static bool copy_name(struct text *rest, size_t n, char *out, size_t size)
+{
+    if (rest->n < n || n >= size || memchr(rest->p, '\0', n) != NULL)
+        return false;
+    snprintf(out, size, "%.*s", (int)n, rest->p);
+    rest->p += n;
+    rest->n -= n;
+    return true;
 }
 
 /* Copies a printable ASCII string of the binary header; quoted when it becomes JSON. */
@@ -96,9 +108,12 @@ bool protocol_parse_binary(struct text bytes, struct message *out, struct binary
     rest = (struct text){bytes.p + BINARY_HEADER, bytes.n - BINARY_HEADER};
     if (!copy_plain(&rest, head[1], refs->join_ref, sizeof refs->join_ref, true) ||
         !copy_plain(&rest, head[2], refs->ref, sizeof refs->ref, true) ||
-        !copy_plain(&rest, head[3], out->topic, sizeof out->topic, false) || head[3] == 0)
+        !copy_plain(&rest, head[3], out->topic, sizeof out->topic, false) || head[3] == 0 ||
+        !copy_name(&rest, head[4], out->broadcast, sizeof out->broadcast) || rest.n < head[5])
         return false;
-    /* The header's event is the application's own name; for us every such push is a broadcast. */
+    out->data =
+        (struct text){rest.p + head[5], rest.n - head[5]}; /* behind metadata for the server */
+    out->data_is_json = head[6] == BINARY_JSON;
     snprintf(out->event, sizeof out->event, "broadcast");
     out->join_ref = head[1] == 0 ? TEXT("null") : text_of(refs->join_ref);
     out->ref = head[2] == 0 ? TEXT("null") : text_of(refs->ref);
@@ -147,6 +162,22 @@ struct frame *protocol_message(enum protocol_version v, struct text join_ref, st
     frame_puts(&w, payload);
     protocol_close(&w, v);
     return frame_finish(&w);
+}
+
+struct frame *protocol_binary_broadcast(const char *topic, const char *event, struct text data)
+{
+    size_t topic_len = strlen(topic), event_len = strlen(event);
+    const char head[] = {BINARY_BROADCAST, (char)topic_len, (char)event_len, 0, 0};
+    struct frame_writer w;
+
+    if (topic_len > UINT8_MAX || event_len > UINT8_MAX)
+        return NULL;
+    frame_begin(&w);
+    frame_text(&w, (struct text){head, sizeof head});
+    frame_puts(&w, topic);
+    frame_puts(&w, event);
+    frame_text(&w, data);
+    return frame_finish_binary(&w);
 }
 
 struct frame *protocol_reply(enum protocol_version v, const struct message *to, const char *status,

@@ -5,10 +5,13 @@
 #include <string.h>
 
 #include "live.h"
+#include "realtime/exchange.h"
 #include "realtime/hub.h"
 #include "realtime/limits.h"
 #include "realtime/memberships_pg.h"
+#include "realtime/side_door.h"
 #include "realtime/socket_lws.h"
+#include "resume.h"
 #include "runtime/app.h"
 #include "runtime/door.h"
 #include "runtime/keyring.h"
@@ -34,6 +37,8 @@ enum meter {
     METER_FRAMES_OUT,
     METER_BYTES_OUT,
     METER_WRITES,
+    METER_CONFLATED,
+    METER_REPLAYED,
     METER_RESYNCS,
     METER_JOINS,
     METER_JOINS_REFUSED,
@@ -50,6 +55,9 @@ static struct {
     struct sockets *sockets;
     struct memberships *memberships;
     struct live_tail *tail;
+    struct exchange *exchange;
+    struct resume *resume;
+    bool caught_up;   /* the live streams have been read up to their ends once */
     uv_check_t check; /* pumps behind each poll that brought input */
     uv_idle_t idle;   /* running: the next poll does not wait */
     uv_timer_t tick, meter, drain;
@@ -125,6 +133,9 @@ static void pump(void)
     uint64_t next, now;
 
     await_keys();
+    hub_position(rt.hub, live_tail_caught_up(rt.tail));
+    exchange_watch(rt.exchange);
+    side_door_pump();
     flush();
     if (rt.memberships != NULL)
         memberships_pump(rt.memberships);
@@ -149,15 +160,22 @@ static void on_check(uv_check_t *check)
 
 /* ---- the live streams ---- */
 
+static uint64_t wall_ms(void)
+{
+    uv_timeval64_t now = {0};
+
+    uv_gettimeofday(&now);
+    return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_usec / 1000;
+}
+
 static void on_update(void *ctx, unsigned partition, struct entry_id id,
                       const struct live_update *u)
 {
-    struct hub_change change = {
-        u->organization_id, u->table, u->type, {u->record, u->record_len}, u->committed_us};
+    struct hub_change change = {u->organization_id,         u->table,        u->type,
+                                {u->record, u->record_len}, u->committed_us, id.ms};
 
     (void)ctx;
     (void)partition;
-    (void)id;
     hub_change(rt.hub, &change, sockets_now());
     on_input(NULL);
     rt.turn_bytes += u->record_len;
@@ -170,6 +188,7 @@ static void on_gap(void *ctx, unsigned partition)
     (void)ctx;
     log_warn("live updates were trimmed before they were read: all subscribers resync", "partition",
              log_num(partition), NULL);
+    hub_known_since(rt.hub, wall_ms());
     hub_resync_all(rt.hub, sockets_now());
     on_input(NULL);
 }
@@ -180,6 +199,40 @@ static void on_tail_state(void *ctx, bool up, const char *reason)
     if (up != rt.tail_up)
         (up ? log_info : log_warn)(up ? "live tail up" : "live tail down", "reason", reason, NULL);
     rt.tail_up = up;
+}
+
+/* ---- where clients stopped ---- */
+
+static bool on_resume_ask(void *ctx, const char *key, uint64_t ref, struct resume_ask *ask)
+{
+    (void)ctx;
+    return rt.resume != NULL && resume_ask(rt.resume, key, ref, ask);
+}
+
+static void on_resume_note(void *ctx, const char *key, uint64_t socket, uint64_t at_ms,
+                           uint64_t ref)
+{
+    (void)ctx;
+    if (rt.resume != NULL)
+        resume_note(rt.resume, key, socket, at_ms, ref);
+}
+
+static void on_resume_forget(void *ctx, const char *key, uint64_t socket)
+{
+    (void)ctx;
+    if (rt.resume != NULL)
+        resume_forget(rt.resume, key, socket);
+}
+
+static void on_resumed(void *ctx, void *ask, enum resume_answer answer, uint64_t at_ms)
+{
+    static const enum hub_resumed answers[] = {[RESUME_NONE] = HUB_RESUMED_NONE,
+                                               [RESUME_FROM] = HUB_RESUMED_FROM,
+                                               [RESUME_TOO_MANY] = HUB_RESUMED_TOO_MANY};
+
+    (void)ctx;
+    hub_resumed(ask, answers[answer], at_ms, sockets_now());
+    on_input(NULL);
 }
 
 /* ---- meters ---- */
@@ -199,6 +252,10 @@ static const struct {
     [METER_BYTES_OUT] = {"ringback_realtime_bytes_out_total", "bytes to clients", false},
     [METER_WRITES] = {"ringback_realtime_writes_total",
                       "writes to sockets; several messages share one", false},
+    [METER_CONFLATED] = {"ringback_realtime_conflated_total",
+                         "messages that took the place of an older state of their row", false},
+    [METER_REPLAYED] = {"ringback_realtime_replayed_total",
+                        "changes looked through for clients that came back", false},
     [METER_RESYNCS] = {"ringback_realtime_resyncs_total", "channels told to read again", false},
     [METER_JOINS] = {"ringback_realtime_joins_total", "joins", false},
     [METER_JOINS_REFUSED] = {"ringback_realtime_joins_refused_total",
@@ -237,6 +294,8 @@ static void on_meter(uv_timer_t *timer)
         [METER_FRAMES_OUT] = s->frames_out,
         [METER_BYTES_OUT] = s->bytes_out,
         [METER_WRITES] = s->writes,
+        [METER_CONFLATED] = h->conflated,
+        [METER_REPLAYED] = h->replayed,
         [METER_RESYNCS] = h->resyncs,
         [METER_JOINS] = h->joins,
         [METER_JOINS_REFUSED] = h->joins_refused,
@@ -245,6 +304,9 @@ static void on_meter(uv_timer_t *timer)
     };
 
     (void)timer;
+    hub_position(rt.hub, live_tail_caught_up(rt.tail));
+    exchange_watch(rt.exchange);
+    side_door_pump();
     for (int i = 0; i < METER_COUNT; i++)
         metric_set(rt.meters[i], (double)values[i]);
 }
@@ -254,13 +316,17 @@ static void on_meter(uv_timer_t *timer)
 static bool take_socket(void *ctx, int fd)
 {
     (void)ctx;
-    return rt.sockets != NULL && sockets_take(rt.sockets, fd);
+    /* Until then nobody can be told what he missed; clients try again within seconds. */
+    rt.caught_up = rt.caught_up || (rt.tail != NULL && live_tail_ready(rt.tail));
+    return rt.caught_up && rt.sockets != NULL && sockets_take(rt.sockets, fd);
 }
 
 static bool open_parts(struct app *app)
 {
     const struct config *config = app->config;
     struct sockets_options sockets = {app->loop, rt.hub, REALTIME_PATH, on_input, on_latency, NULL};
+    uint64_t back = (uint64_t)CONFIG_NUMBER(config, STREAM_RETENTION), since;
+    static const struct hub_resume resume = {on_resume_ask, on_resume_note, on_resume_forget, NULL};
     struct live_tail_options tail = {.redis_url = CONFIG_TEXT(config, REDIS_URL),
                                      .partitions =
                                          (unsigned)CONFIG_NUMBER(config, STREAM_PARTITIONS),
@@ -269,6 +335,10 @@ static bool open_parts(struct app *app)
                                      .on_state = on_tail_state};
     const char *why = "out of memory";
 
+    since = wall_ms() - (back < HISTORY_FIRST_MS ? back : HISTORY_FIRST_MS);
+    tail.since_ms = since;
+    hub_known_since(rt.hub, since);
+    hub_use_resume(rt.hub, &resume);
     rt.sockets = sockets_open(&sockets, &why);
     if (rt.sockets == NULL) {
         log_error("websockets", "reason", why, NULL);
@@ -277,7 +347,9 @@ static bool open_parts(struct app *app)
     rt.memberships =
         memberships_open(app->loop, CONFIG_TEXT(config, DATABASE_URL), rt.hub, on_input, NULL);
     rt.tail = live_tail_new(app->loop, &tail);
-    if (rt.memberships == NULL || rt.tail == NULL) {
+    rt.exchange = exchange_open(app->loop, tail.redis_url, tail.partitions, rt.hub, on_input, NULL);
+    rt.resume = resume_open(app->loop, tail.redis_url, on_resumed, NULL);
+    if (rt.memberships == NULL || rt.tail == NULL || rt.exchange == NULL || rt.resume == NULL) {
         log_error("realtime", "reason", "out of memory", NULL);
         return false;
     }
@@ -305,6 +377,7 @@ static bool start(struct app *app)
     uv_timer_init(rt.loop, &rt.meter);
     uv_timer_start(&rt.meter, on_meter, 0, METER_MS);
     uv_timer_init(rt.loop, &rt.drain);
+    side_door_open(app->door, rt.hub, rt.keyring, on_input);
     door_give_away(app->door, "GET " REALTIME_PATH, take_socket, NULL);
     return true;
 }
@@ -356,15 +429,22 @@ static void close_parts(void)
     struct sockets *sockets = rt.sockets;
     struct memberships *memberships = rt.memberships;
     struct live_tail *tail = rt.tail;
+    struct exchange *exchange = rt.exchange;
+    struct resume *resume = rt.resume;
 
     uv_timer_stop(&rt.drain);
     uv_timer_stop(&rt.meter);
     uv_timer_stop(&rt.tick);
     keyring_leave(rt.keyring, &rt.keys);
-    rt.closing = 3;
+    rt.closing = 5;
+    side_door_close();
     rt.sockets = NULL;
     rt.memberships = NULL;
     rt.tail = NULL;
+    rt.exchange = NULL;
+    rt.resume = NULL;
+    resume_close(resume, on_part_closed, NULL);
+    exchange_close(exchange, on_part_closed, NULL);
     sockets_close(sockets, on_part_closed, NULL);
     live_tail_close(tail, on_part_closed, NULL);
     memberships_close(memberships, on_part_closed, NULL);

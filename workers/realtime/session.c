@@ -39,6 +39,8 @@ void channel_remove(struct channel *c)
     *at = c->next;
     s->n_channels--;
     s->hub->stats.channels--;
+    rooms_untrack(c);
+    resume_end(c, s->goodbye);
     seats_leave(c);
     if (c->user != NULL) {
         *c->at_of_user = c->next_of_user;
@@ -48,6 +50,7 @@ void channel_remove(struct channel *c)
     outbox_purge(&s->outbox, c);
     deadline_set(&s->hub->deadlines, &c->due, 0);
     shape_leave(s->hub, c->shape);
+    free(c->presence_key);
     free(c);
 }
 
@@ -66,9 +69,25 @@ void channel_answer_join(struct channel *c)
     frame_puts(&w, "}}");
     protocol_close(&w, s->version);
     session_send(s, frame_finish(&w));
-    if (c->presence)
-        session_send(s, protocol_message(s->version, text_of(c->join_ref), TEXT("null"),
-                                         c->shape->topic, "presence_state", "{}"));
+}
+
+void channel_refuse(struct channel *c, bool joining)
+{
+    static const char why[] =
+        "Unauthorized: You do not have permissions to read from this Channel topic";
+    struct session *s = c->session;
+    struct message m = {.join_ref = text_of(c->join_ref), .ref = text_of(c->ref)};
+
+    s->hub->stats.joins_refused++;
+    snprintf(m.topic, sizeof m.topic, "%s", c->shape->topic);
+    if (joining) {
+        refuse(s, &m, why);
+    } else {
+        channel_tell_system(c, false, why);
+        session_send(
+            s, protocol_message(s->version, m.join_ref, m.join_ref, m.topic, "phx_close", "{}"));
+    }
+    channel_remove(c);
 }
 
 void channel_tell_system(struct channel *c, bool ok, const char *message)
@@ -171,6 +190,28 @@ static bool wants_presence(struct text config)
            jsontext_bool(jsontext_get(presence, "enabled"), true);
 }
 
+/* Asked for nothing: such a channel needs no rights. */
+static bool asks(const struct channel *c, struct text config)
+{
+    return c->shape->bindings->n > 0 || c->presence || c->is_private ||
+           jsontext_kind(jsontext_get(config, "broadcast")) == JSONTEXT_OBJECT;
+}
+
+static void read_config(struct channel *c, struct text config)
+{
+    struct text broadcast = jsontext_get(config, "broadcast");
+    char key[PRESENCE_KEY_MAX];
+
+    c->presence = wants_presence(config);
+    c->is_private = jsontext_bool(jsontext_get(config, "private"), false);
+    c->acknowledge = jsontext_bool(jsontext_get(broadcast, "ack"), false);
+    c->to_self = jsontext_bool(jsontext_get(broadcast, "self"), false);
+    if (jsontext_string(jsontext_get(jsontext_get(config, "presence"), "key"), key, sizeof key,
+                        NULL) &&
+        key[0] != '\0')
+        c->presence_key = strdup(key);
+}
+
 static void copy_ref(char out[REF_MAX + 1], struct text ref)
 {
     snprintf(out, REF_MAX + 1, "%.*s", (int)ref.n, ref.p);
@@ -183,8 +224,7 @@ static struct channel *channel_new(struct session *s, const struct message *m, s
     struct channel *c = calloc(1, sizeof *c);
 
     *why = "out of memory";
-    if (c == NULL || !deadlines_reserve(&h->deadlines,
-                                        h->stats.sessions + h->stats.channels + 1 + h->members.n)) {
+    if (c == NULL || !hub_reserve(h)) {
         free(c);
         return NULL;
     }
@@ -195,7 +235,8 @@ static struct channel *channel_new(struct session *s, const struct message *m, s
     }
     copy_ref(c->join_ref, text_equal(m->join_ref, TEXT("null")) ? m->ref : m->join_ref);
     copy_ref(c->ref, m->ref);
-    c->presence = wants_presence(config);
+    read_config(c, config);
+    c->id = (uint64_t)h->node << 32 | ++h->serial;
     c->due.kind = DEADLINE_CHANNEL;
     c->session = s;
     c->next = s->channels;
@@ -250,9 +291,9 @@ static bool on_join(struct session *s, const struct message *m, bool again, stru
     if (why == NULL) {
         c = channel_new(s, m, config, &why);
         if (c != NULL) {
-            bool rows = c->shape->bindings->n > 0;
+            bool rights = asks(c, config);
 
-            channel_init(&c->fsm, rows, rows ? next_grace(s, j.token.kind) : 0);
+            channel_init(&c->fsm, rights, rights ? next_grace(s, j.token.kind) : 0);
             (void)channel_input(c, CHANNEL_JOIN, &j.token, now);
             return true;
         }
@@ -267,6 +308,7 @@ static void on_leave(struct session *s, struct channel *c, const struct message 
     struct text join_ref = text_of(c->join_ref);
 
     confirm(s, m);
+    resume_end(c, true);
     session_send(s, protocol_message(s->version, join_ref, join_ref, m->topic, "phx_close", "{}"));
     channel_remove(c);
 }
@@ -284,6 +326,24 @@ static bool on_token(struct session *s, struct channel *c, const struct message 
     else
         (void)channel_input(c, CHANNEL_TOKEN, &j.token, now);
     return true;
+}
+
+static void answer(struct session *s, const struct message *m, const char *why)
+{
+    if (why == NULL)
+        confirm(s, m);
+    else
+        refuse(s, m, why);
+}
+
+static void on_broadcast(struct channel *c, const struct message *m, struct instant now)
+{
+    struct session *s = c->session;
+    bool acknowledge = c->acknowledge;
+    const char *why = channel_broadcast(c, m, now);
+
+    if (acknowledge)
+        answer(s, m, why);
 }
 
 bool session_message(struct session *s, struct message *m, bool again, struct instant now)
@@ -316,9 +376,9 @@ bool session_message(struct session *s, struct message *m, bool again, struct in
     else if (strcmp(m->event, "access_token") == 0)
         return on_token(s, c, m, again, now);
     else if (strcmp(m->event, "broadcast") == 0)
-        refuse(s, m, "BroadcastNotServed: This server delivers postgres_changes only");
+        on_broadcast(c, m, now);
     else if (strcmp(m->event, "presence") == 0)
-        refuse(s, m, "PresenceNotServed: This server delivers postgres_changes only");
+        answer(s, m, channel_presence(c, m, now));
     else
         refuse(s, m, "unmatched event");
     return true;

@@ -273,6 +273,16 @@ static int on_piece(struct sockets *s, struct conn *c, const char *piece, size_t
     return 0;
 }
 
+/* A page that is left, or an application that disconnects, says so; a client that only lost its heartbeat ("heartbeat
+ * timeout", or as old ones write it) comes back, and so does one that we asked to go. */
+static void on_peer_closes(struct conn *c, const char *payload, size_t len)
+{
+    if (c->session != NULL && !c->closing &&
+        (len == 0 || memmem(payload, len, "timeout", strlen("timeout")) == NULL))
+        hub_goodbye(c->session);
+    c->closing = true; /* behind the close frame nothing may follow */
+}
+
 static int on_writeable(struct sockets *s, struct conn *c)
 {
     if (c->session == NULL || c->closing)
@@ -302,12 +312,12 @@ static int callback(struct lws *wsi, enum lws_callback_reasons reason, void *use
         return on_piece(owner(wsi), c, in, len);
     case LWS_CALLBACK_RECEIVE_PONG:
         if (c->session != NULL)
-            hub_heard(c->session, sockets_now());
+            hub_pong(c->session, (struct text){in, len}, sockets_now());
         return 0;
     case LWS_CALLBACK_SERVER_WRITEABLE:
         return on_writeable(owner(wsi), c);
     case LWS_CALLBACK_WS_PEER_INITIATED_CLOSE:
-        c->closing = true; /* behind the close frame nothing may follow */
+        on_peer_closes(c, in, len);
         return 0;
     case LWS_CALLBACK_CLOSED:
         on_closed(owner(wsi), c);
