@@ -1,7 +1,7 @@
 /* The worker's end of the events streams: leases, the consumer group, reading, acknowledging, trimming, live updates.
  * Pure machines: lease.c (who owns what), cursor.c (what to read next), held.c (what the worker holds), trim.c (up to
  * where to trim). Drivers: consumer_redis.c (links, life), consumer_lease_redis.c, consumer_read_redis.c,
- * consumer_settle_redis.c, consumer_survey_redis.c (stats, trimming), consumer_erase_redis.c.
+ * consumer_settle_redis.c, consumer_suspect_redis.c, consumer_survey_redis.c (stats, trimming), consumer_erase_redis.c.
  *
  * Happy path: lease gained -> group made sure of -> own pending entries (id 0...) -> new entries (>) ->
  *   on_entries -> the worker commits -> consumer_settle (XADD live and XACK in one script, if the lease is still ours).
@@ -70,6 +70,14 @@ bool consumer_owns(const struct consumer *c, unsigned partition);
 void consumer_settle(struct consumer *c, unsigned partition, const struct live_update *updates,
                      unsigned n_updates, const struct entry_id *ids, unsigned n_ids,
                      void (*cb)(void *ctx, bool ok), void *ctx);
+
+/* Counts that the entry is taken up by itself, because it may be what killed a process. cb(times) once, later: how often
+ * processes did so and never came back from it, with this time; 0: Redis did not say. cb may be NULL. False: the link
+ * is down, nothing is called. */
+bool consumer_suspect(struct consumer *c, unsigned partition, struct entry_id id,
+                      void (*cb)(void *ctx, unsigned times), void *ctx);
+/* The process came back from it: nothing is left of the count. */
+void consumer_absolve(struct consumer *c, unsigned partition, struct entry_id id);
 
 /* Erases retained entries of the partition's streams (personal data). Pages through both streams, entries before
  * `until`, and XDELs those for which the callback says so: for an event `payload` is its envelope, for a live update

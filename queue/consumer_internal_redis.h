@@ -27,10 +27,12 @@ struct partition {
     struct consumer *consumer;
     unsigned number;
     char events[STREAM_KEY_MAX], live[STREAM_KEY_MAX], lease[STREAM_KEY_MAX],
-        resync[STREAM_KEY_MAX];
+        suspects[STREAM_KEY_MAX], resync[STREAM_KEY_MAX];
     struct cursor cursor;
     struct held held;
     bool resync_due, resync_asked; /* there may be somebody to tell; we are at it */
+    struct entry_id absolved;      /* Redis has not confirmed it yet; zero: none */
+    unsigned absolving;            /* commands that say so are under way */
     /* recovery: ids and delivery counts of the page that is being read, from XPENDING */
     struct recovered {
         struct entry_id id;
@@ -62,6 +64,12 @@ struct owed {
     bool ok;
 };
 
+/* A link's connection, as the server calls it (CLIENT INFO); "": unknown. */
+struct peer {
+    char id[24], address[64];
+    bool gone; /* the link has lost it */
+};
+
 struct consumer {
     uv_loop_t *loop;
     struct consumer_options options; /* redis_url: not kept */
@@ -90,7 +98,7 @@ struct consumer {
     bool closing, released, links_closing;
     bool up, told; /* both links are up; on_state was called */
     bool running_orders, reading, stop_reading, told_stopped;
-    char reader_id[24]; /* CLIENT ID of the reader; "": unknown */
+    struct peer command_peer, reader_peer;
     /* why the links went down or a partition failed, for orders that are still queued */
     char reason[200];
     struct leases leases;
@@ -132,12 +140,14 @@ void partition_retry(struct partition *p);
 void partition_settled(struct partition *p, const struct entry_id *ids, unsigned n);
 void partition_no_group(struct partition *p);
 void consumer_read(struct consumer *c);
-void consumer_reader_up(struct consumer *c);
 void consumer_unblock(struct consumer *c);
 void consumer_tell_stopped(struct consumer *c);
 
 /* consumer_settle_redis.c */
 void partition_resync(struct partition *p);
+
+/* consumer_suspect_redis.c */
+void partition_absolve(struct partition *p);
 
 /* consumer_survey_redis.c */
 void consumer_survey(struct consumer *c);

@@ -347,8 +347,8 @@ bool consumer_lease_held(const struct named_lease *lease)
 void consumer_leases_up(struct consumer *c)
 {
     leases_up(&c->leases, consumer_clock_ms());
-    consumer_run_orders(c);
-    for (struct named_lease *n = c->named; n != NULL; n = n->next) {
+    consumer_run_orders(c); /* which may find that the link is of no use, and cut it */
+    for (struct named_lease *n = c->named; n != NULL && c->up; n = n->next) {
         leases_up(&n->leases, consumer_clock_ms());
         run_named_orders(n);
     }

@@ -350,31 +350,13 @@ void consumer_read(struct consumer *c)
         c->parts[c->plan.partition[i]].cursor.in_read = true;
 }
 
-static void on_reader_id(void *ctx, const redisReply *r)
-{
-    struct consumer *c = ctx;
-    long long id;
-
-    c->reader_id[0] = '\0';
-    if (reply_integer(r, &id))
-        snprintf(c->reader_id, sizeof c->reader_id, "%lld", id);
-}
-
-void consumer_reader_up(struct consumer *c)
-{
-    static const char *const argv[] = {"CLIENT", "ID"};
-
-    c->reader_id[0] = '\0';
-    (void)link_send(c->reader, on_reader_id, c, 2, argv, NULL);
-}
-
 /* Ends a long BLOCK at once. If it does not work (not blocked yet, or not allowed) the read ends by
  * itself soon. */
 void consumer_unblock(struct consumer *c)
 {
-    const char *argv[] = {"CLIENT", "UNBLOCK", c->reader_id};
+    const char *argv[] = {"CLIENT", "UNBLOCK", c->reader_peer.id};
 
-    if (c->reading && c->plan.block_ms > READ_BLOCK_SHORT_MS && c->reader_id[0] != '\0')
+    if (c->reading && c->plan.block_ms > READ_BLOCK_SHORT_MS && c->reader_peer.id[0] != '\0')
         (void)consumer_command(c, NULL, NULL, 3, argv);
 }
 

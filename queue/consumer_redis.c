@@ -1,6 +1,7 @@
 /* The consumer's life: two links, the clock ticks, closing. What happens in between is in the files
  * beside it: consumer_lease_redis.c (who owns what), consumer_read_redis.c,
- * consumer_settle_redis.c, consumer_survey_redis.c, consumer_erase_redis.c.
+ * consumer_settle_redis.c, consumer_suspect_redis.c, consumer_survey_redis.c,
+ * consumer_erase_redis.c.
  *
  * Happy path: both links up -> leases -> reading ... -> close: stop reading, hand over, wait for
  * the answers, close the links. Failures: either link down -> every partition is lost; both up
@@ -97,6 +98,32 @@ static void tell_state(struct consumer *c, bool up, const char *reason)
         c->options.on_state(c->options.ctx, up, reason);
 }
 
+/* "id=7 addr=10.0.0.1:41234 laddr=..." */
+static void on_client_info(void *ctx, const redisReply *r)
+{
+    struct peer *p = ctx;
+
+    if (!reply_is_text(r) || sscanf(r->str, "id=%23[0-9] addr=%63s", p->id, p->address) != 2)
+        p->id[0] = p->address[0] = '\0';
+}
+
+/* The server may not have noticed that a connection of ours is gone: it may still hand new entries to the reader, which
+ * would be found astray only later, and still carry out what the other had sent, behind what we send now. So it is
+ * ended first. By id and address: a server that was started again counts its ids from the beginning. A local socket
+ * needs nothing of this kind. */
+static void end_former(struct consumer *c, struct link *l, struct peer *p)
+{
+    const char *kill[] = {"CLIENT", "KILL", "ID", p->id, "ADDR", p->address};
+    static const char *const info[] = {"CLIENT", "INFO"};
+
+    if (!p->gone && p->id[0] != '\0')
+        return;
+    if (p->id[0] != '\0' && p->address[0] != '/')
+        (void)consumer_command(c, NULL, NULL, 6, kill);
+    *p = (struct peer){.gone = false};
+    (void)link_send(l, on_client_info, p, 2, info, NULL);
+}
+
 static void on_link_up(void *ctx)
 {
     struct consumer *c = ctx;
@@ -104,7 +131,10 @@ static void on_link_up(void *ctx)
     if (!link_is_up(c->command) || !link_is_up(c->reader))
         return;
     c->up = true;
-    consumer_reader_up(c);
+    end_former(c, c->command, &c->command_peer);
+    end_former(c, c->reader, &c->reader_peer);
+    if (!c->up)
+        return; /* no memory for a command: the link was cut again */
     tell_state(c, true, "connected");
     consumer_leases_up(c);
 }
@@ -114,6 +144,8 @@ static void on_link_down(void *ctx, const char *reason)
     struct consumer *c = ctx;
     bool was_up = c->up;
 
+    c->command_peer.gone = c->command_peer.gone || !link_is_up(c->command);
+    c->reader_peer.gone = c->reader_peer.gone || !link_is_up(c->reader);
     c->up = false;
     if (was_up)
         consumer_leases_down(c, consumer_reason(c, reason));
@@ -134,6 +166,7 @@ static void on_tick(uv_timer_t *timer)
     for (unsigned i = 0; i < c->partitions; i++) {
         partition_retry(&c->parts[i]);
         partition_resync(&c->parts[i]);
+        partition_absolve(&c->parts[i]);
     }
     consumer_read(c);
 }
@@ -172,6 +205,7 @@ static bool partitions_init(struct consumer *c)
         events_key(p->events, i);
         live_key(p->live, i);
         lease_key(p->lease, i);
+        suspects_key(p->suspects, i);
         resync_key(p->resync, i);
         cursor_init(&p->cursor, window);
         p->page = calloc(RECOVER_COUNT_MAX, sizeof *p->page);

@@ -46,6 +46,11 @@ void lease_key(char out[STREAM_KEY_MAX], unsigned partition)
     key_of(out, partition, "lease");
 }
 
+void suspects_key(char out[STREAM_KEY_MAX], unsigned partition)
+{
+    key_of(out, partition, "suspects");
+}
+
 void resync_key(char out[STREAM_KEY_MAX], unsigned partition)
 {
     key_of(out, partition, "resync");

@@ -17,10 +17,11 @@ static inline unsigned partition_of(uint32_t hash, unsigned partitions)
     return hash % partitions;
 }
 
-void events_key(char out[STREAM_KEY_MAX], unsigned partition); /* ringback:{N}:events */
-void live_key(char out[STREAM_KEY_MAX], unsigned partition);   /* ringback:{N}:live */
-void bus_key(char out[STREAM_KEY_MAX], unsigned partition);    /* ringback:{N}:bus */
-void lease_key(char out[STREAM_KEY_MAX], unsigned partition);  /* ringback:{N}:lease */
+void events_key(char out[STREAM_KEY_MAX], unsigned partition);   /* ringback:{N}:events */
+void live_key(char out[STREAM_KEY_MAX], unsigned partition);     /* ringback:{N}:live */
+void bus_key(char out[STREAM_KEY_MAX], unsigned partition);      /* ringback:{N}:bus */
+void lease_key(char out[STREAM_KEY_MAX], unsigned partition);    /* ringback:{N}:lease */
+void suspects_key(char out[STREAM_KEY_MAX], unsigned partition); /* ringback:{N}:suspects */
 /* ringback:{N}:resync, a set: organizations that missed live updates and have not been told yet; "*": all of them. */
 void resync_key(char out[STREAM_KEY_MAX], unsigned partition);
 

@@ -127,7 +127,7 @@ static enum batch_step run(size_t budget, struct entry **entries)
         entries[n]->next = entries[n + 1];
         n++;
     }
-    batch_open(&b, 3, entries[0], n, false);
+    batch_open(&b, 3, entries[0], n);
     while ((step = batch_decode(&b, shops, 1, budget)) == BATCH_MORE) {
     }
     if (step != BATCH_READY)
@@ -209,7 +209,7 @@ static void an_unknown_store_is_asked_for(void **state)
     (void)state;
     entries[0]->next = entries[1];
     entries[1]->next = entries[2];
-    batch_open(&b, 3, entries[0], 3, false);
+    batch_open(&b, 3, entries[0], 3);
     assert_int_equal(batch_decode(&b, shops, 1, SIZE_MAX), BATCH_READY);
     domains = batch_unknown_shops(&b, &n);
     assert_int_equal(n, 2);
@@ -245,7 +245,7 @@ static const struct value *const *const *asked_about(struct entry **entries, uin
 
     for (; entries[count] != NULL; count++)
         entries[count]->next = entries[count + 1];
-    batch_open(&b, 3, entries[0], count, false);
+    batch_open(&b, 3, entries[0], count);
     assert_int_equal(batch_decode(&b, shops, 1, SIZE_MAX), BATCH_READY);
     return batch_unknown_calls(&b, n);
 }
@@ -348,34 +348,38 @@ static void a_newer_envelope_is_taken_out_and_not_judged(void **state)
     drop(list);
 }
 
-static void a_hopeless_entry_is_not_handled(void **state)
+/* Processes took the entry up `times` times, with this one. */
+static void decode_taken_up(struct entry *e, unsigned times)
+{
+    batch_open(&b, 3, e, 1);
+    b.taken_up = times;
+    assert_int_equal(batch_decode(&b, shops, 1, SIZE_MAX), BATCH_READY);
+}
+
+static void who_was_taken_up_too_often_is_not_handled(void **state)
 {
     static const unsigned char newer[] = {0x81, 0xA1, 'v', 2};
-    struct entry *e = event("orders/create", SHOP, order_body(1));
     unsigned n;
 
     (void)state;
-    e->deliveries = 5;
-    batch_open(&b, 3, e, 1, true);
-    assert_int_equal(batch_decode(&b, shops, 1, SIZE_MAX), BATCH_READY);
+    decode_taken_up(event("orders/create", SHOP, order_body(1)), TAKEN_UP_MAX);
+    assert_int_equal(batch_handle(&b, SIZE_MAX), BATCH_READY);
+    assert_int_equal(b.rows.n[ROWSET_orders], 1); /* it gets another chance */
+    drop(batch_take_all(&b));
+
+    decode_taken_up(event("orders/create", SHOP, order_body(1)), TAKEN_UP_MAX + 1);
     assert_int_equal(batch_handle(&b, SIZE_MAX), BATCH_READY);
     assert_string_equal(reason(0), REASON_CRASHED_WORKER);
     assert_true(text_equal(b.letters[0]->v[DEAD_TOPIC].text, TEXT("orders/create")));
     assert_int_equal(b.rows.n[ROWSET_orders], 0);
     drop(batch_take_all(&b));
 
-    e = event("orders/create", SHOP, order_body(1));
-    e->deliveries = DELIVERIES_UNREADABLE;
-    batch_open(&b, 3, e, 1, true);
-    assert_int_equal(batch_decode(&b, shops, 1, SIZE_MAX), BATCH_READY);
+    decode_taken_up(event("orders/create", SHOP, order_body(1)), TAKEN_UP_DECODED + 1);
     assert_string_equal(reason(0), REASON_CRASHED_WORKER);
     assert_false(b.letters[0]->v[DEAD_TOPIC].set); /* not even decoded */
     drop(batch_take_all(&b));
 
-    e = raw(newer, sizeof newer);
-    e->deliveries = 100;
-    batch_open(&b, 3, e, 1, true);
-    assert_int_equal(batch_decode(&b, shops, 1, SIZE_MAX), BATCH_READY);
+    decode_taken_up(raw(newer, sizeof newer), 100);
     assert_int_equal(b.n, 0); /* it waits, however long */
     drop(batch_take_newer(&b, &n));
 }
@@ -403,7 +407,7 @@ static void no_entry_is_left_out_whatever_the_memory(void **state)
             assert_true(++rounds < 1000);
             for (struct entry *e = list; e != NULL; e = e->next)
                 n++;
-            batch_open(&b, 3, list, n, false);
+            batch_open(&b, 3, list, n);
             step = batch_decode(&b, shops, 1, SIZE_MAX);
             if (step == BATCH_READY)
                 step = batch_handle(&b, SIZE_MAX);
@@ -489,7 +493,7 @@ int main(void)
         T(a_call_that_was_not_asked_about_stays),
         T(slices_make_no_difference),
         T(a_newer_envelope_is_taken_out_and_not_judged),
-        T(a_hopeless_entry_is_not_handled),
+        T(who_was_taken_up_too_often_is_not_handled),
         T(no_entry_is_left_out_whatever_the_memory),
         T(what_fits_no_arena_becomes_a_letter),
         T(a_condemned_item_has_a_letter_even_without_memory),

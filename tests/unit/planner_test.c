@@ -240,7 +240,7 @@ static void an_entry_seen_in_two_crashes_runs_alone(void **state)
     add(1, 10, 4, 1, 0);
     assert_int_equal(take(200), 1);
     assert_int_equal(batch.partition, 0);
-    assert_false(batch.hopeless);
+    assert_true(batch.suspect);
     other = batch;
     assert_int_equal(take(200), 0); /* and nothing beside it */
     batch = other;
@@ -249,18 +249,20 @@ static void an_entry_seen_in_two_crashes_runs_alone(void **state)
     done();
 }
 
-static void only_the_very_first_entry_is_given_up(void **state)
+static void who_runs_with_others_is_no_suspect(void **state)
 {
     (void)state;
-    add(0, 1, 3, DELIVERIES_HOPELESS, 0);
+    add(0, 1, 1, DELIVERIES_ALONE, 0);
+    add(0, 2, 3, DELIVERIES_ALONE - 1, 0);
     assert_int_equal(take(100), 1);
-    assert_true(batch.hopeless);
+    assert_true(batch.suspect);
     done();
-    assert_int_equal(take(100), 1); /* the crash explains its deliveries, it did not cause it */
-    assert_false(batch.hopeless);
+    assert_int_equal(take(100), 3);
+    assert_false(batch.suspect);
     done();
+    add(0, 5, 1, 1, 0);
     assert_int_equal(take(100), 1);
-    assert_false(batch.hopeless);
+    assert_false(batch.suspect);
     done();
 }
 
@@ -287,7 +289,7 @@ static void deliveries_that_this_process_survived_do_not_count(void **state)
     }
     add(0, 1, 5, 20, 0);
     assert_int_equal(take(100), 5);
-    assert_false(batch.hopeless);
+    assert_false(batch.suspect);
     done();
     add(0, 50, 2, DELIVERIES_ALONE, 0); /* these never passed through our hands */
     assert_int_equal(take(200), 1);
@@ -325,7 +327,7 @@ int main(void)
         T(what_did_not_fit_comes_first_next_time),
         T(a_lost_partition_forgets_its_entries_and_waits_for_its_batch),
         T(an_entry_seen_in_two_crashes_runs_alone),
-        T(only_the_very_first_entry_is_given_up),
+        T(who_runs_with_others_is_no_suspect),
         T(entries_that_no_batch_can_have_reached_are_not_suspected),
         T(deliveries_that_this_process_survived_do_not_count),
         T(at_the_end_nothing_lingers),

@@ -737,6 +737,8 @@ static bool w1_settled(void)
     return w1->settled_ok + w1->settled_bad >= wanted_n;
 }
 
+static bool w1_lost_one(void);
+
 static bool resync_is_there(void)
 {
     redisReply *r = redisCommand(redis.admin, "XREVRANGE ringback:{7}:live + - COUNT 1");
@@ -798,6 +800,70 @@ static void a_group_that_was_lost_makes_everybody_resync(void **state)
     assert_false(everybody_is_told());
     ask("XGROUP DESTROY ringback:{2}:events workers"); /* and with it, what was stored but not yet told */
     assert_true(run_until(everybody_is_told, WAIT_MS));
+}
+
+/* ---- suspects ---- */
+
+static unsigned counted;
+
+static void on_counted(void *ctx, unsigned times)
+{
+    (void)ctx;
+    counted = times;
+}
+
+static bool is_counted(void)
+{
+    return counted != UINT32_MAX;
+}
+
+static unsigned count_suspect(struct worker *w, struct entry_id id)
+{
+    counted = UINT32_MAX;
+    assert_true(consumer_suspect(w->c, 2, id, on_counted, NULL));
+    assert_true(run_until(is_counted, WAIT_MS));
+    return counted;
+}
+
+static bool all_owned_by_w1(void)
+{
+    return owned(w1) == P;
+}
+
+static void a_suspect_is_counted_until_somebody_comes_back_from_it(void **state)
+{
+    const struct entry_id one = {5, 0}, other = {6, 0};
+
+    (void)state;
+    need_redis();
+    w1 = worker_start("w1", false);
+    assert_true(run_until(all_owned_by_w1, WAIT_MS));
+    assert_int_equal(count_suspect(w1, one), 1);
+    assert_int_equal(count_suspect(w1, one), 2); /* as if a process had died */
+    assert_int_equal(count_suspect(w1, other), 1);
+    consumer_absolve(w1->c, 2, one);
+    assert_int_equal(count_suspect(w1, one), 1);
+    ask("CONFIG SET maxmemory 1");
+    assert_int_equal(count_suspect(w1, one), 2);
+    ask("CONFIG SET maxmemory 0");
+    assert_true(ask("PTTL ringback:{2}:suspects") > 0);
+}
+
+/* What could not be said before the link went is said before anything is counted again. */
+static void an_absolution_outlives_its_link(void **state)
+{
+    const struct entry_id one = {5, 0};
+
+    (void)state;
+    need_redis();
+    w1 = worker_start("w1", false);
+    assert_true(run_until(all_owned_by_w1, WAIT_MS));
+    assert_int_equal(count_suspect(w1, one), 1);
+    ask("CLIENT KILL TYPE normal SKIPME yes");
+    consumer_absolve(w1->c, 2, one);
+    assert_true(run_until(w1_lost_one, WAIT_MS));
+    assert_true(run_until(all_owned_by_w1, WAIT_MS));
+    assert_int_equal(count_suspect(w1, one), 1);
 }
 
 /* ---- several workers ----------------------------------------------------------------------------
@@ -1089,6 +1155,7 @@ static void erasing_takes_what_matches_and_is_worked_off(void **state)
 
     (void)state;
     need_redis();
+    ask("XGROUP CREATE ringback:{0}:events workers 0 MKSTREAM");
     for (unsigned i = 0; i < 40; i++)
         add_event(0, "*", i % 2 ? "secret" : "plain");
     for (unsigned i = 0; i < 30; i++)
@@ -1599,6 +1666,8 @@ int main(int argc, char **argv)
         CASE(refused_appends_are_told_apart_and_readiness_follows),
         CASE(a_full_redis_is_worked_off_and_dropped_updates_end_in_a_resync),
         CASE(a_group_that_was_lost_makes_everybody_resync),
+        CASE(a_suspect_is_counted_until_somebody_comes_back_from_it),
+        CASE(an_absolution_outlives_its_link),
         CASE(workers_share_partitions_and_take_over),
         CASE(a_killed_workers_partitions_are_taken_over_after_its_lease),
         CASE(a_handed_over_partition_has_nothing_pending),

@@ -14,6 +14,8 @@ enum db_action {
     DB_STOP_NOT_READY, /* the program and the database do not fit each other: no data is at fault */
 };
 
+enum { DB_ACTIONS = DB_STOP_NOT_READY + 1 };
+
 /* `attempts`: how often this work has failed before with an error of this kind. Some errors look
  * like the server's trouble at first and turn out to be a row's. Never NULL; unknown codes isolate.
  */

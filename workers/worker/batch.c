@@ -56,7 +56,7 @@ void batch_reopen(struct batch *b)
     }
 }
 
-void batch_open(struct batch *b, unsigned partition, struct entry *first, uint32_t n, bool hopeless)
+void batch_open(struct batch *b, unsigned partition, struct entry *first, uint32_t n)
 {
     struct entry *e = first;
 
@@ -64,7 +64,7 @@ void batch_open(struct batch *b, unsigned partition, struct entry *first, uint32
     assert(b->rest == NULL && b->newer == NULL);
     b->partition = partition;
     b->n = n;
-    b->hopeless = hopeless;
+    b->taken_up = 0;
     b->cut = false;
     for (uint32_t i = 0; i < n; i++, e = e->next) {
         b->items[i].entry = e;
@@ -156,7 +156,7 @@ static void begin_item(struct batch *b, uint32_t i, const struct shops *shops, u
 
     item->topic = arena_copy(&b->arena, e->topic.p, e->topic.n);
     item->source = source_find(arena_copy(&b->arena, e->source.p, e->source.n), &item->provider);
-    if (b->hopeless)
+    if (b->taken_up > TAKEN_UP_MAX)
         batch_reject(b, i, REASON_CRASHED_WORKER, crashed_detail);
     else if (item->source == NULL)
         batch_reject(b, i, REASON_UNKNOWN_SOURCE, "this program knows no such source");
@@ -184,7 +184,7 @@ static bool decode_item(struct batch *b, uint32_t i, const struct shops *shops, 
     }
     if (e == NULL)
         return true;
-    if (b->hopeless && item->entry->deliveries >= DELIVERIES_UNREADABLE &&
+    if (b->taken_up > TAKEN_UP_DECODED &&
         envelope_decode(e, item->entry->bytes, shortest(item->entry->len), 0, &b->arena, &why) !=
             ENVELOPE_NEWER) {
         batch_reject(b, i, REASON_CRASHED_WORKER, crashed_detail);

@@ -27,7 +27,8 @@ enum {
     BATCH_ARENA_KEEP = 16 * 1024 * 1024,  /* a larger one is given back after its batch */
     BATCH_ARENA_EXTRA = 16 * 1024 * 1024, /* beside three times the largest body */
     BATCH_SPARE = 256 * 1024,
-    DELIVERIES_UNREADABLE = 8, /* then it is not even decoded: that may be what kills */
+    TAKEN_UP_MAX = 2,    /* so often a suspect is handled; then it is a dead letter unhandled, */
+    TAKEN_UP_DECODED = 4 /* and then not even decoded: that may be what kills */
 };
 
 enum batch_fate {
@@ -74,10 +75,11 @@ struct batch {
     size_t arena_max;
     size_t body_max;
     struct rows rows;
-    struct calls calls; /* that were asked about */
-    struct arena spare; /* for the letter of one condemned item */
-    uint32_t at;        /* next item to decode or to handle */
-    bool hopeless;
+    struct calls calls;  /* that were asked about */
+    struct arena spare;  /* for the letter of one condemned item */
+    uint32_t at;         /* next item to decode or to handle */
+    unsigned taken_up;   /* how often processes took this one entry up and never came back from it,
+                          with this time; 0: nobody counts */
     bool cut;            /* it did not all fit */
     struct entry *rest;  /* behind the cut */
     struct entry *newer; /* written by a newer Ringback: they wait for one */
@@ -88,9 +90,8 @@ struct batch {
 bool batch_init(struct batch *b, uint32_t capacity, size_t body_max);
 void batch_free(struct batch *b);
 
-/* Takes over the list. `hopeless`: its only entry is not to be handled. */
-void batch_open(struct batch *b, unsigned partition, struct entry *first, uint32_t n,
-                bool hopeless);
+/* Takes over the list. */
+void batch_open(struct batch *b, unsigned partition, struct entry *first, uint32_t n);
 
 /* Starts anew with the same entries: their owners are to be found again. */
 void batch_reopen(struct batch *b);

@@ -47,8 +47,45 @@ void flow_kick(struct flow *f)
         uv_idle_start(&f->idle, on_idle);
 }
 
+/* ---- suspects: between count() and slot_absolve() only the entry itself can be what ends the process ---- */
+
+void slot_absolve(struct slot *s)
+{
+    if (s->counted)
+        consumer_absolve(s->flow->consumer, s->batch.partition, s->suspect_id);
+    s->counted = false;
+}
+
+static void on_counted(void *ctx, unsigned times)
+{
+    struct slot *s = ctx;
+
+    if (s->lost || s->flow->closed) {
+        slot_close(s);
+        return;
+    }
+    if (times == 0) {
+        slot_pause(s, s->resume, SUSPECT_RETRY_MS);
+        return;
+    }
+    if (s->resume == SLOT_DECODING)
+        s->batch.taken_up = times;
+    s->state = s->resume;
+    flow_kick(s->flow);
+}
+
+static void count(struct slot *s)
+{
+    s->state = SLOT_RUNNING;
+    s->counted =
+        consumer_suspect(s->flow->consumer, s->batch.partition, s->suspect_id, on_counted, s);
+    if (!s->counted) /* the partition will be lost in a moment */
+        slot_pause(s, s->resume, SUSPECT_RETRY_MS);
+}
+
 void slot_pause(struct slot *s, enum slot_state resume, uint64_t ms)
 {
+    slot_absolve(s);
     s->state = SLOT_PAUSED;
     s->resume = resume;
     s->wake_ms = uv_now(s->flow->options.loop) + ms;
@@ -61,6 +98,7 @@ void slot_close(struct slot *s)
     struct batch *b = &s->batch;
     bool grow = b->cut && b->arena.size < BATCH_ARENA_KEEP;
 
+    slot_absolve(s);
     free_list(batch_take_all(b));
     if (grow)
         batch_grow(b);
@@ -119,6 +157,7 @@ static void grow(struct slot *s)
     if (!batch_grow(&s->batch))
         log_error("no memory for a large event", "partition", log_num(s->batch.partition), NULL);
     s->batch.cut = false;
+    s->counted = false; /* it is taken up again at once: the count goes on */
     slot_close(s);
 }
 
@@ -133,8 +172,8 @@ static void handled(struct slot *s)
 
 static bool is_working(const struct slot *s)
 {
-    return s->state == SLOT_DECODING || s->state == SLOT_ASKING || s->state == SLOT_HANDLING ||
-           s->state == SLOT_SENDING;
+    return s->state == SLOT_COUNTING || s->state == SLOT_DECODING || s->state == SLOT_ASKING ||
+           s->state == SLOT_HANDLING || s->state == SLOT_SENDING;
 }
 
 /* True: it took some time. */
@@ -145,10 +184,13 @@ static bool advance(struct slot *s)
     uint64_t now = uv_now(f->options.loop);
 
     if (s->state == SLOT_PAUSED && now >= s->wake_ms)
-        s->state = s->resume;
+        s->state = s->suspect ? SLOT_COUNTING : s->resume;
     if (!is_working(s))
         return false;
     switch (s->state) {
+    case SLOT_COUNTING:
+        count(s);
+        break;
     case SLOT_DECODING:
         step = batch_decode(&s->batch, f->shops, now, SLICE_BYTES);
         if (step == BATCH_READY)
@@ -181,9 +223,11 @@ static struct slot *free_slot(struct flow *f)
     return NULL;
 }
 
+/* While the database refuses the program one batch tries now and then; when its partition is lost,
+ * another must. */
 static bool may_begin(const struct flow *f)
 {
-    return !f->paused && !f->stopped;
+    return !f->paused && (!f->stopped || f->planner.batches == 0);
 }
 
 static uint64_t begin_batches(struct flow *f)
@@ -195,10 +239,12 @@ static uint64_t begin_batches(struct flow *f)
         struct slot *s = free_slot(f);
 
         assert(s != NULL); /* as many as the planner may have under way */
-        batch_open(&s->batch, plan.partition, plan.first, plan.n, plan.hopeless);
-        s->state = SLOT_DECODING;
+        batch_open(&s->batch, plan.partition, plan.first, plan.n);
+        s->suspect = plan.suspect;
+        s->suspect_id = plan.first->id;
+        s->resume = SLOT_DECODING;
+        s->state = s->suspect ? SLOT_COUNTING : SLOT_DECODING;
         s->lost = s->refreshed = s->minimal = false;
-        s->attempts = 0;
         s->begun_us = (uint64_t)wall_us();
     }
     return wake;
@@ -243,6 +289,10 @@ static void turn(struct flow *f)
 
 void flow_entries(struct flow *f, unsigned partition, struct entry *first, unsigned n)
 {
+    if (f->given_up) {
+        free_list(first); /* their predecessors were given up, too */
+        return;
+    }
     planner_add(&f->planner, partition, first, n, uv_now(f->options.loop));
     flow_kick(f);
 }
@@ -269,14 +319,29 @@ void flow_lost(struct flow *f, unsigned partition)
         if (s->state == SLOT_FREE || s->batch.partition != partition)
             continue;
         s->lost = true;
+        slot_absolve(s);
         if (is_working(s) || s->state == SLOT_PAUSED)
             slot_close(s); /* nobody waits for an answer */
     }
     flow_kick(f);
 }
 
+/* Who waits for a database that is away is not what ends the process meanwhile. */
+static void count_while_running(struct slot *s, bool running)
+{
+    if (!s->suspect || s->state != SLOT_RUNNING || s->lost)
+        return;
+    if (!running)
+        slot_absolve(s);
+    else if (!s->counted)
+        s->counted =
+            consumer_suspect(s->flow->consumer, s->batch.partition, s->suspect_id, NULL, NULL);
+}
+
 void flow_pause(struct flow *f, bool paused)
 {
+    for (unsigned i = 0; i < f->n_slots && paused != f->paused; i++)
+        count_while_running(&f->slots[i], !paused);
     f->paused = paused;
     flow_kick(f);
 }
@@ -300,6 +365,7 @@ void flow_drain(struct flow *f)
 
 void flow_give_up(struct flow *f)
 {
+    f->given_up = true;
     for (unsigned p = 0; p < f->planner.limits.partitions; p++)
         flow_lost(f, p);
 }

@@ -11,7 +11,11 @@
  * at fault: the batch is bisected, the culprit becomes a dead letter. A program that does not fit
  * its database (42*, 28*, 3D*, XX*): nothing is begun, flow_problem() says so, one batch tries
  * again every few seconds. Partition lost: its entries are forgotten; what was sent may still
- * commit, which is harmless. */
+ * commit, which is harmless.
+ *
+ * An event that kills the process: what was in the hands of two dead processes is taken up alone, after Redis was told so.
+ * Only a process that ends right then leaves that note behind; the third to find the entry so noted (TAKEN_UP_MAX)
+ * makes it a dead letter without a look. So no event that is merely near a crash, a kill or an outage is condemned. */
 #ifndef WORKER_FLOW_H
 #define WORKER_FLOW_H
 
@@ -52,7 +56,7 @@ unsigned flow_queued(const struct flow *f);
 /* What is there is still stored, without lingering; then on_idle, once, later. */
 void flow_drain(struct flow *f);
 
-/* Gives up what is not under way, so that on_idle comes soon. */
+/* Gives up what is not under way and what still comes, so that on_idle comes soon. The process ends. */
 void flow_give_up(struct flow *f);
 
 /* After on_idle, or after both pools were closed: nothing is called any more except `on_closed`. */

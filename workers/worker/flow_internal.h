@@ -2,6 +2,7 @@
 #ifndef WORKER_FLOW_INTERNAL_H
 #define WORKER_FLOW_INTERNAL_H
 
+#include "runtime/db_error.h"
 #include "worker/batch.h"
 #include "worker/bisect.h"
 #include "worker/encode.h"
@@ -22,13 +23,15 @@ enum {
     OUT_ARENA_KEEP = 16 * 1024 * 1024,
     OUT_ARENA_MAX = 256 * 1024 * 1024,
     STOPPED_RETRY_MS = 3000,
+    SUSPECT_RETRY_MS = 500,
 };
 
-/*   FREE -> DECODING -> [ASKING] -> HANDLING -> SENDING -> RUNNING -> [ERASING] -> SENDING (next
+/*   FREE -> [COUNTING] -> DECODING -> [ASKING] -> HANDLING -> SENDING -> RUNNING -> [ERASING] -> SENDING (next
  * range) ... -> FREE
  *                                                  ^------ PAUSED <----' */
 enum slot_state {
     SLOT_FREE,
+    SLOT_COUNTING, /* a suspect is about to be taken up; goes on as `resume` */
     SLOT_DECODING,
     SLOT_ASKING, /* whose its entries are is looked up */
     SLOT_HANDLING,
@@ -52,10 +55,14 @@ struct slot {
     unsigned lookup_kinds[LOOKUPS_MAX]; /* of lookup.c */
     unsigned n_lookups;
     size_t lookup_mark; /* of the batch's arena, before they were made */
-    bool lost;          /* its partition was: nothing is settled any more */
-    bool refreshed;     /* its owners were asked for anew, after a foreign key had failed */
-    bool minimal;       /* the letter of the range under way could not be stored in full */
-    unsigned attempts;  /* failures of the range under way */
+    bool suspect;       /* its one entry may be what kills */
+    bool counted;       /* Redis was told that it is taken up, and not yet that we came back */
+    struct entry_id suspect_id;
+    bool lost;         /* its partition was: nothing is settled any more */
+    bool refreshed;    /* its owners were asked for anew, after a foreign key had failed */
+    bool minimal;      /* the letter of the range under way could not be stored in full */
+    unsigned attempts; /* failures of the range under way */
+    unsigned failures[DB_ACTIONS]; /* the same by kind: what was done about the first of it */
     uint64_t begun_us, sent_us;
     struct freeing { /* of the partition, from a session that should have ended long ago */
         bool busy;
@@ -82,7 +89,7 @@ struct flow {
     struct entry *newer[PARTITIONS_MAX]; /* written by a newer Ringback */
     unsigned n_newer;
     unsigned settling; /* consumer_settle() calls not yet answered */
-    bool paused, draining, closed;
+    bool paused, draining, given_up, closed;
     bool stopped; /* the database refuses the program */
     uint64_t random;
     void (*on_closed)(void *ctx);
@@ -95,7 +102,10 @@ void flow_kick(struct flow *f);
 /* The slot's batch is over; entries that are still in it are freed. */
 void slot_close(struct slot *s);
 
-/* Not before `ms` from now, then in `resume`. */
+/* A suspect has been survived, so far. */
+void slot_absolve(struct slot *s);
+
+/* Not before `ms` from now, then in `resume`. A suspect is none while it waits. */
 void slot_pause(struct slot *s, enum slot_state resume, uint64_t ms);
 
 /* Full jitter: between a tenth and the whole of `ms`. */

@@ -2,7 +2,7 @@
  * one request.
  *
  * Happy path: what the batch does not know -> one query per kind -> answers into the cache or the batch -> batch_resolve().
- * Failures: the request fails -> the same again after a moment; no memory to ask -> the batch is cut (batch_handle()). */
+ * Failures: the request fails, or no memory for its answer -> the same again after a moment; no memory to ask -> the batch is cut (batch_handle()). */
 #include <stdlib.h>
 
 #include "runtime/db_error.h"
@@ -60,7 +60,7 @@ static void learn_unknown(struct slot *s)
     }
 }
 
-static void learn_shops(struct slot *s, const PGresult *r)
+static bool learn_shops(struct slot *s, const PGresult *r)
 {
     struct flow *f = s->flow;
     uint64_t now = uv_now(f->options.loop);
@@ -72,9 +72,10 @@ static void learn_shops(struct slot *s, const PGresult *r)
             *p = (char)(*p >= 'A' && *p <= 'Z' ? *p - 'A' + 'a' : *p);
         if (!shops_put(f->shops, text_of(domain), PQgetvalue(r, i, SHOP_INTEGRATION),
                        PQgetvalue(r, i, SHOP_ORGANIZATION), cell(r, i, SHOP_SETTINGS), now))
-            log_error("a store could not be remembered", "domain", domain, NULL);
+            return false; /* it would pass for one that does not exist */
     }
     learn_unknown(s);
+    return true;
 }
 
 /* ---- calls ------------------------------------------------------------------------------------------ */
@@ -92,7 +93,7 @@ static unsigned ask_calls(struct slot *s, const char **values, int *lengths)
 }
 
 /* Rows: idx (from 0), organization_id, agent_id, campaign_id; none for a call that nobody knows. */
-static void learn_calls(struct slot *s, const PGresult *r)
+static bool learn_calls(struct slot *s, const PGresult *r)
 {
     for (int i = 0; i < PQntuples(r); i++) {
         long idx = strtol(PQgetvalue(r, i, CALL_IDX), NULL, 10);
@@ -104,6 +105,7 @@ static void learn_calls(struct slot *s, const PGresult *r)
                          cell(r, i, CALL_AGENT_ID), cell(r, i, CALL_CAMPAIGN_ID)))
             log_error("an answer about a call makes no sense", "idx", log_num(idx), NULL);
     }
+    return true;
 }
 
 /* ---- the request ------------------------------------------------------------------------------------ */
@@ -112,7 +114,8 @@ static const struct lookup {
     struct db_statement statement;
     /* Parameters, in the batch's arena; their number, 0: nothing to ask. */
     unsigned (*ask)(struct slot *s, const char **values, int *lengths);
-    void (*learn)(struct slot *s, const PGresult *r);
+    /* False: out of memory, ask again. */
+    bool (*learn)(struct slot *s, const PGresult *r);
 } kinds[LOOKUPS_MAX] = {
     {{"schema/worker/lookup_shops.sql"}, ask_shops, learn_shops},
     {{"schema/worker/lookup_calls.sql"}, ask_calls, learn_calls},
@@ -129,6 +132,7 @@ static void on_answered(struct db_request *r, const struct db_outcome *o)
 {
     struct slot *s = r->ctx;
     struct flow *f = s->flow;
+    bool learnt = true;
 
     if (s->lost || f->closed) {
         slot_close(s);
@@ -145,8 +149,15 @@ static void on_answered(struct db_request *r, const struct db_outcome *o)
         return;
     }
     flow_resume(f);
-    for (unsigned i = 0; i < s->n_lookups; i++)
-        kinds[s->lookup_kinds[i]].learn(s, o->results[i]);
+    for (unsigned i = 0; i < s->n_lookups && learnt; i++)
+        learnt = kinds[s->lookup_kinds[i]].learn(s, o->results[i]);
+    if (!learnt) {
+        log_error("no memory for what the database knows about a batch", "partition",
+                  log_num(s->batch.partition), NULL);
+        take_back(s);
+        slot_pause(s, SLOT_ASKING, flow_jitter(f, RETRY_LOOKUP_MS));
+        return;
+    }
     batch_resolve(&s->batch, f->shops, uv_now(f->options.loop));
     s->state = SLOT_HANDLING;
     flow_kick(f);

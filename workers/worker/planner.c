@@ -30,9 +30,6 @@ void planner_add(struct planner *p, unsigned partition, struct entry *first, uns
 
     if (n == 0)
         return;
-    if (!q->begun)
-        q->head = first->id;
-    q->begun = true;
     if (q->n == 0)
         q->since_ms = now_ms;
     if (q->last == NULL)
@@ -58,7 +55,6 @@ struct entry *planner_lose(struct planner *p, unsigned partition)
     q->first = q->last = NULL;
     q->n = 0;
     q->bytes = 0;
-    q->begun = false;
     q->taken = 0;
     q->lost = q->seen;
     q->losses++;
@@ -89,8 +85,6 @@ static void cut(struct planner *p, struct planner_queue *q, struct planner_batch
     size_t bytes = 0;
 
     out->first = q->first;
-    out->hopeless = entry_id_compare(q->first->id, q->head) == 0 &&
-                    suspicion(p, q, q->first, 0) >= DELIVERIES_HOPELESS;
     for (struct entry *e = q->first; e != NULL && out->n < p->limits.batch_max; e = e->next) {
         bool alone = suspicion(p, q, e, out->n) >= DELIVERIES_ALONE;
 
@@ -104,6 +98,7 @@ static void cut(struct planner *p, struct planner_queue *q, struct planner_batch
             break;
     }
     assert(last != NULL);
+    out->suspect = p->alone;
     q->first = last->next;
     if (q->first == NULL)
         q->last = NULL;

@@ -8,11 +8,10 @@
  *
  * Poison that kills the process. What the process had in its hands when it died were the first
  * entries of the partition's pending list, at most a batch of them; so an entry among those that
- * was delivered DELIVERIES_ALONE times (two processes may have died of it) runs alone: nothing else
- * is under way in the process. If that one entry is still the very first at its
- * DELIVERIES_HOPELESS-th delivery, it is not handled any more. So a crash condemns one entry at
- * most, and those behind it are safe. Redis counts a delivery also when a live process loses its
- * lease or its link and reads the entry again; such deliveries are known here and do not count. */
+ * was delivered DELIVERIES_ALONE times (two processes may have died of it) is a suspect and runs
+ * alone: nothing else is under way in the process. Deliveries only cast suspicion: they also count
+ * when a process is killed, or loses its lease or its link and reads the entry again (those that
+ * this process survived are known here and do not count). Who is guilty is found out by flow.c. */
 #ifndef WORKER_PLANNER_H
 #define WORKER_PLANNER_H
 
@@ -20,7 +19,7 @@
 #include "entry_id.h"
 #include "partition.h"
 
-enum { DELIVERIES_ALONE = 3, DELIVERIES_HOPELESS = 5 };
+enum { DELIVERIES_ALONE = 3 };
 
 #define PLANNER_NEVER UINT64_MAX
 
@@ -38,9 +37,7 @@ struct planner_queue {
     size_t bytes;
     uint64_t since_ms;    /* the first entry came then */
     bool busy;            /* a batch of this partition is under way */
-    bool begun;           /* something came since the partition was gained */
-    struct entry_id head; /* the first that came since then */
-    unsigned taken;       /* how many were taken since then */
+    unsigned taken;       /* how many were taken since the partition was gained */
     struct entry_id seen; /* greatest id that ever came */
     struct entry_id lost; /* greatest id that had come when the partition was last lost */
     unsigned losses;      /* how often this process gave the partition up and lived on */
@@ -60,7 +57,7 @@ struct planner_batch {
     unsigned partition;
     struct entry *first; /* linked by ->next */
     unsigned n;
-    bool hopeless; /* n is 1: dead letter without a look */
+    bool suspect; /* n is 1, and nothing else is under way */
 };
 
 /* `random` decides whose turn is first: a process that dies of its first batch again and again must

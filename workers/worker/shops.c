@@ -133,7 +133,8 @@ enum shop_answer shops_find(const struct shops *s, struct text domain, uint64_t 
     return SHOP_KNOWN;
 }
 
-static void read_settings(struct cached *c, const char *settings)
+/* False: out of memory. */
+static bool read_settings(struct cached *c, const char *settings)
 {
     _Alignas(max_align_t) char memory[SETTINGS_ARENA];
     struct arena arena;
@@ -147,7 +148,7 @@ static void read_settings(struct cached *c, const char *settings)
     root =
         settings == NULL ? NULL : json_parse(JSON_SLOT_SETTINGS, settings, strlen(settings), &why);
     if (root == NULL)
-        return;
+        return true;
     arena_init(&arena, memory, sizeof memory);
     country = json_string(json_member(root, "country"), &arena);
     if (country.p != NULL && country.n == 2 && isalpha((unsigned char)country.p[0]) &&
@@ -158,10 +159,12 @@ static void read_settings(struct cached *c, const char *settings)
     }
     gateways = json_member(root, "cod_gateways");
     if (json_type(gateways) != JSON_ARRAY)
-        return;
+        return true;
     raw = json_raw(gateways, &arena);
-    if (raw.p != NULL && raw.n <= SHOP_COD_GATEWAYS_MAX)
-        c->cod_gateways = strndup(raw.p, raw.n);
+    if (raw.p == NULL || raw.n > SHOP_COD_GATEWAYS_MAX)
+        return true;
+    c->cod_gateways = strndup(raw.p, raw.n);
+    return c->cod_gateways != NULL;
 }
 
 bool uuid_parse(const char *text, uint8_t out[16])
@@ -201,8 +204,10 @@ bool shops_put(struct shops *s, struct text domain, const char *integration_id,
     memcpy(c->integration_id, integration, 16);
     memcpy(c->organization_id, organization, 16);
     c->known = true;
+    c->until_ms = 0;
+    if (!read_settings(c, settings))
+        return false;
     c->until_ms = now_ms + SHOP_TTL_MS;
-    read_settings(c, settings);
     return true;
 }
 

@@ -28,7 +28,7 @@ enum shop_answer shops_find(const struct shops *s, struct text domain, uint64_t 
                             struct arena *arena, const struct shop **shop);
 
 /* One row of lookup_shops.sql. `settings` is JSON text or NULL; what is wrong in it is left out.
- * False: an id that is none (the row is not stored). */
+ * False: out of memory, or an id that is none (the row is not stored). */
 bool shops_put(struct shops *s, struct text domain, const char *integration_id,
                const char *organization_id, const char *settings, uint64_t now_ms);
 

@@ -25,7 +25,7 @@ enum {
     BACK_OFF_MS_MAX = 30000,
     RECONNECT_MS = 200,
     ERASE_RETRY_MS = 1000,
-    TIMEOUTS_MAX = 3, /* of a single entry, before it counts as the culprit */
+    TIMEOUTS_MAX = 2, /* of a single entry, before it counts as the culprit */
 };
 
 #define LOCK_TIMEOUT "55P03"
@@ -41,6 +41,7 @@ static void next_range(struct slot *s)
         return;
     }
     s->attempts = 0;
+    memset(s->failures, 0, sizeof s->failures);
     s->minimal = false;
     s->state = SLOT_SENDING;
     flow_kick(s->flow);
@@ -107,8 +108,17 @@ static void on_settled(void *ctx, bool ok)
         flow_kick(f);
 }
 
-/* The range is stored: tells the dashboards and acknowledges. */
-static void acknowledge(struct slot *s, const struct live_update *updates, unsigned n)
+static void on_suspect_settled(void *ctx, bool ok)
+{
+    struct slot *s = ctx;
+
+    on_settled(s->flow, ok);
+    next_range(s);
+}
+
+/* The range is stored: tells the dashboards and acknowledges. `settled` gets ctx. */
+static void acknowledge(struct slot *s, const struct live_update *updates, unsigned n,
+                        void (*settled)(void *ctx, bool ok), void *ctx)
 {
     struct flow *f = s->flow;
     uint32_t n_ids = s->hi - s->lo;
@@ -121,16 +131,24 @@ static void acknowledge(struct slot *s, const struct live_update *updates, unsig
     for (uint32_t i = 0; i < n_ids; i++)
         ids[i] = s->batch.items[s->lo + i].entry->id;
     f->settling++;
-    consumer_settle(f->consumer, s->batch.partition, updates, n, ids, n_ids, on_settled, f);
+    consumer_settle(f->consumer, s->batch.partition, updates, n, ids, n_ids, settled, ctx);
     metric_add(worker_metrics.live_updates, n);
     batch_drop(&s->batch, s->lo, s->hi);
     bisect_stored(&s->bisect);
 }
 
+/* After a suspect nothing is begun before Redis knows that it is done: the next event may be the one
+ * that kills, and its predecessor would be taken for it. */
 static void settle(struct slot *s, const struct live_update *updates, unsigned n)
 {
-    acknowledge(s, updates, n);
-    next_range(s);
+    if (s->suspect) {
+        s->state = SLOT_RUNNING;
+        slot_absolve(s);
+        acknowledge(s, updates, n, on_suspect_settled, s);
+    } else {
+        acknowledge(s, updates, n, on_settled, s->flow);
+        next_range(s);
+    }
 }
 
 static bool has_updates(const PGresult *r)
@@ -213,7 +231,7 @@ static void on_erased(void *ctx, bool ok)
         erase_partition(s);
         return;
     }
-    acknowledge(s, s->updates, s->n_updates);
+    acknowledge(s, s->updates, s->n_updates, on_settled, s->flow);
     s->erase.events_only = true;
     consumer_erase(s->flow->consumer, s->batch.partition, ENTRY_ID_LAST, erase_matches,
                    on_own_entry_erased, &s->erase);
@@ -341,7 +359,7 @@ static void isolate(struct slot *s, const struct db_outcome *o)
 
 static void halve(struct slot *s, const struct db_outcome *o)
 {
-    if (s->hi - s->lo > 1 || (s->attempts >= TIMEOUTS_MAX && !is_condemned(s)))
+    if (s->hi - s->lo > 1 || (s->failures[DB_HALVE] > TIMEOUTS_MAX && !is_condemned(s)))
         split(s, false, db_error_reason(o->sqlstate), o->message, o->sqlstate);
     else
         slot_pause(s, SLOT_SENDING,
@@ -388,7 +406,8 @@ static void free_from_others(struct slot *s)
 static void failed(struct slot *s, const struct db_outcome *o)
 {
     struct flow *f = s->flow;
-    enum db_action action = db_error_action(o->sqlstate, s->attempts);
+    enum db_action kind = db_error_action(o->sqlstate, 0);
+    enum db_action action = db_error_action(o->sqlstate, s->failures[kind]++);
 
     worker_count_failure(db_action_name(action));
     if (strcmp(o->sqlstate, "40P01") == 0)
