@@ -36,7 +36,8 @@ total AS MATERIALIZED (
 SELECT json_build_object(
     'data', (SELECT coalesce(json_agg(r), '[]') FROM (
         SELECT c.id, c.organization_id, c.campaign_id, g.name AS campaign_name, c.agent_id, a.name AS agent_name,
-               c.contact_id, nullif(concat_ws(' ', k.first_name, k.last_name), '') AS contact_name,
+               c.contact_id, (SELECT nullif(concat_ws(' ', k.first_name, k.last_name), '') FROM contacts k WHERE k.id = c.contact_id)
+                   AS contact_name,
                c.call_type, c.from_number, c.to_number, c.status, c.outcome, c.duration_seconds, c.sentiment, c.sentiment_score,
                c.attempt_number, c.error_message, c.summary, c.tags, c.metadata, c.provider, c.external_call_id,
                c.started_at, c.ended_at, c.created_at
@@ -55,7 +56,6 @@ SELECT json_build_object(
              c                                                                         -- if !search
         LEFT JOIN campaigns g ON g.id = c.campaign_id
         LEFT JOIN agents a ON a.id = c.agent_id
-        LEFT JOIN contacts k ON k.id = c.contact_id
         ORDER BY c.:sort :order, c.id :order) r),
     'pagination', (SELECT p FROM (
         SELECT :page::bigint AS page, :limit::bigint AS "limit", t.n AS total, ceil(t.n / :limit::numeric) AS total_pages

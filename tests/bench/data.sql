@@ -1,8 +1,8 @@
 -- Tenants with a year of history, the same every time: for measuring lists, and for looking at plans.
 --   psql -v tenants=50 -v calls=20000 -v orders=4000 -f tests/bench/data.sql      (calls and orders of each tenant)
 -- A tenant also gets orders/2 carts, orders/8 products with two variants each, 2 items per order and cart, 4 campaigns, 3 agents
--- and calls/10 contacts. Tenant n is md5('org/n')::uuid; its owner md5('owner/n'), an admin, a member. Triggers
--- fire, so the rollups are right; live_outbox stays empty.
+-- and calls/10 contacts; every tenth call has a transcript and a recording. Tenant n is md5('org/n')::uuid; its owner md5('owner/n'),
+-- an admin, a member. Triggers fire, so the rollups are right; nothing is left in live_outbox.
 \set ON_ERROR_STOP 1
 \if :{?tenants} \else \set tenants 50 \endif
 \if :{?calls} \else \set calls 20000 \endif
@@ -111,7 +111,13 @@ BEGIN
             FROM (SELECT n, now() - random() * interval '365 days' AS at, 1 + floor(random() * greatest(calls / 10, 1))::integer AS contact,
                          CASE WHEN n % 200 > 0 THEN pg_temp.pick('{answered,answered,no_answer,busy,failed,voicemail}', random()) END::call_outcome AS outcome
                   FROM generate_series(1, calls) n) s;
+        INSERT INTO call_transcripts (organization_id, call_id, speaker, content, sequence)
+            SELECT org, pg_temp.id('call', t, n), (ARRAY['agent', 'caller'])[1 + l % 2]::transcript_speaker, 'Yes, I placed the order yesterday.', l
+            FROM generate_series(1, calls, 10) n, generate_series(1, 4) l;
+        INSERT INTO call_recordings (organization_id, call_id, storage_path, duration_seconds)
+            SELECT org, pg_temp.id('call', t, n), org || '/' || n || '.mp3', 60 FROM generate_series(1, calls, 10) n;
         COMMIT;
     END LOOP;
 END $$;
+DELETE FROM live_outbox;
 VACUUM ANALYZE;
