@@ -39,7 +39,6 @@ struct stream {
     unsigned n_pending;
     unsigned suspected[SIM_EVENTS_MAX]; /* by place in the stream */
     bool resync_owed;
-    bool refused; /* an update was, and nothing is noted yet */
     uint64_t last_ms, last_seq;
     char holder[32]; /* of the lease */
     uint64_t lease_until_ms;
@@ -339,26 +338,19 @@ static redisReply *xpending(const struct command *c)
     return r;
 }
 
-static redisReply *xack(const struct command *c)
+static void acknowledge(unsigned partition, const char *text)
 {
-    struct stream *s = stream_of(c->argv[1]);
-    long long n = 0;
+    struct stream *s = &streams[partition];
+    struct entry_id id = id_of(text);
 
-    for (int a = 3; a < c->argc; a++) {
-        struct entry_id id = id_of(c->argv[a]);
-
-        for (unsigned i = 0; i < s->n_pending; i++) {
-            if (entry_id_compare(event_at(s, s->pending[i].entry)->id, id) != 0)
-                continue;
-            memmove(&s->pending[i], &s->pending[i + 1],
-                    (s->n_pending - i - 1) * sizeof s->pending[0]);
-            s->n_pending--;
-            n++;
-            break;
-        }
-        oracle_acknowledged(number_of(c->argv[1]), id);
+    for (unsigned i = 0; i < s->n_pending; i++) {
+        if (entry_id_compare(event_at(s, s->pending[i].entry)->id, id) != 0)
+            continue;
+        memmove(&s->pending[i], &s->pending[i + 1], (s->n_pending - i - 1) * sizeof s->pending[0]);
+        s->n_pending--;
+        break;
     }
-    return reply_number(n);
+    oracle_acknowledged(partition, id);
 }
 
 static redisReply *xinfo_groups(const struct command *c)
@@ -422,30 +414,12 @@ static void publish(unsigned partition, const char *record)
     if (sscanf(record, "{\"id\":\"%u\",\"v\":%u}", &order, &version) != 2 || order >= SIM_KEYS)
         sim_violation("a live update of partition %u holds %s", partition, record);
     oracle_published(partition, order, version);
-    /* What a dead process had sent may be carried out late, when a network has held it back. */
-    if (executing->link != NULL && (int)version < s->published[order])
+    if ((int)version < s->published[order])
         sim_violation("partition %u, order %u: version %u is published after %d", partition, order,
                       version, s->published[order]);
-    if ((int)version > s->published[order])
-        s->published[order] = (int)version;
+    s->published[order] = (int)version;
     if ((int)version > s->seen[order])
         s->seen[order] = (int)version;
-}
-
-/* XADD <live> * o <org> t <table> e <type> d <record> c <committed> */
-static redisReply *xadd(const struct command *c)
-{
-    struct stream *s = stream_of(c->argv[1]);
-
-    s->refused = sim_now_ms() < full_until_ms;
-    s->resync_owed = s->resync_owed || (s->refused && executing->link == NULL);
-    if (s->refused)
-        return reply_failure("OOM command not allowed when used memory > 'maxmemory'.");
-    if (strcmp(c->argv[8], "RESYNC") == 0)
-        resync(number_of(c->argv[1]));
-    else
-        publish(number_of(c->argv[1]), c->argv[10]);
-    return reply_string("1-1");
 }
 
 /* ---- leases and members ---- */
@@ -516,18 +490,12 @@ static redisReply *zrem(const char *id)
 static redisReply *make_group(struct stream *s)
 {
     if (!s->group) {
-        s->resync_owed = s->resync_owed || s->n > 0;
+        s->resync_owed = s->resync_owed || s->n > s->trimmed;
         s->group = true;
         s->next = s->trimmed;
         s->n_pending = 0;
     }
-    return reply_number(s->resync_owed);
-}
-
-static redisReply *del(const struct command *c)
-{
-    stream_of(c->argv[1])->resync_owed = false;
-    return reply_number(1);
+    return reply_string("OK");
 }
 
 static unsigned *suspicion(struct stream *s, const char *id)
@@ -547,37 +515,70 @@ static redisReply *hdel(const struct command *c)
     return reply_number(1);
 }
 
-/* Our scripts, told apart by what only they say. */
-static redisReply *eval(const struct command *c)
+static redisReply *refuse_full(void)
 {
-    const char *script = c->argv[1], *key = c->argv[3], *arg = c->argc > 4 ? c->argv[4] : "";
-    uint64_t ms = c->argc > 5 ? strtoull(c->argv[5], NULL, 10) : 0, *until;
-    char *holder;
+    return reply_failure("OOM command not allowed when used memory > 'maxmemory'.");
+}
 
-    if (strstr(script, "ZREMRANGEBYSCORE") != NULL)
-        return heartbeat(arg, ms);
-    if (strstr(script, "XGROUP") != NULL)
-        return make_group(stream_of(key));
-    if (strstr(script, "'SET', KEYS[1], '1'") != NULL) {
-        stream_of(key)->resync_owed = true;
-        stream_of(key)->refused = false;
-        return reply_string("OK");
-    }
-    if (strstr(script, "HINCRBY") != NULL)
-        return reply_number(++*suspicion(stream_of(key), arg));
-    if (strstr(script, "'XADD'") != NULL) {
-        resync(number_of(key));
-        return reply_string("1-1");
-    }
-    holder = holder_of(key, &until);
+/* script_settle and script_settle_full of consumer_settle_redis.c: KEYS lease, events, live or resync; ARGV worker, group, number
+ * of updates or organizations, these, ids. */
+static redisReply *settle(const struct command *c, bool full)
+{
+    enum { FIRST = 9, UPDATE_ARGS = 5, RECORD = 3 };
+    unsigned partition = number_of(c->argv[4]);
+    int n = atoi(c->argv[8]), at = FIRST;
+
+    for (int i = 0; i < n && !full; i++, at += UPDATE_ARGS)
+        publish(partition, c->argv[at + RECORD]);
+    for (int i = 0; i < n && full; i++, at++)
+        streams[partition].resync_owed = true;
+    for (; at < c->argc; at++)
+        acknowledge(partition, c->argv[at]);
+    return reply_number(1);
+}
+
+/* script_resync: KEYS lease, resync, live. */
+static redisReply *tell_resync(const struct command *c)
+{
+    struct stream *s = stream_of(c->argv[3]);
+
+    if (s->resync_owed)
+        resync(number_of(c->argv[3]));
+    s->resync_owed = false;
+    return reply_number(1);
+}
+
+/* What only who holds the lease may do. */
+static redisReply *as_owner(const struct command *c)
+{
+    const char *script = c->argv[1];
+    bool small = strstr(script, "allow-oom") != NULL;
+    uint64_t *until;
+
+    if (!small && sim_now_ms() < full_until_ms)
+        return refuse_full();
+    if (strcmp(holder_of(c->argv[3], &until), c->argv[6]) != 0)
+        return reply_number(0);
+    if (strstr(script, "'SMEMBERS'") != NULL)
+        return tell_resync(c);
+    return settle(c, small);
+}
+
+/* KEYS the lease; ARGV the worker and how long. */
+static redisReply *lease(const struct command *c)
+{
+    const char *script = c->argv[1], *worker = c->argv[4];
+    uint64_t ms = strtoull(c->argv[5], NULL, 10), *until;
+    char *holder = holder_of(c->argv[3], &until);
+
     if (strstr(script, "'SET'") != NULL) {
-        if (holder[0] != '\0' && strcmp(holder, arg) != 0)
+        if (holder[0] != '\0' && strcmp(holder, worker) != 0)
             return reply_number(0);
-        snprintf(holder, sizeof named_holder, "%s", arg);
+        snprintf(holder, sizeof named_holder, "%s", worker);
         *until = sim_now_ms() + ms;
         return reply_number(1);
     }
-    if (strcmp(holder, arg) != 0)
+    if (strcmp(holder, worker) != 0)
         return reply_number(0);
     if (strstr(script, "PEXPIRE") != NULL)
         *until = sim_now_ms() + ms;
@@ -586,6 +587,20 @@ static redisReply *eval(const struct command *c)
     else
         sim_violation("redis does not know the script: %s", script);
     return reply_number(1);
+}
+
+/* Our scripts, told apart by what only they say. */
+static redisReply *eval(const struct command *c)
+{
+    const char *script = c->argv[1], *key = c->argv[3];
+
+    if (strstr(script, "ZREMRANGEBYSCORE") != NULL)
+        return heartbeat(c->argv[4], strtoull(c->argv[5], NULL, 10));
+    if (strstr(script, "XGROUP") != NULL)
+        return make_group(stream_of(key));
+    if (strstr(script, "HINCRBY") != NULL)
+        return reply_number(++*suspicion(stream_of(key), c->argv[4]));
+    return strcmp(c->argv[2], "3") == 0 ? as_owner(c) : lease(c);
 }
 
 static redisReply *time_reply(void)
@@ -635,17 +650,16 @@ static redisReply *execute(struct conn *self, const struct command *c)
     static const struct {
         const char *name;
         redisReply *(*run)(const struct command *c);
-    } commands[] = {{"XREADGROUP", xreadgroup},
-                    {"XPENDING", xpending},
-                    {"XACK", xack},
-                    {"XINFO", xinfo_groups},
-                    {"XRANGE", xrange},
-                    {"XTRIM", xtrim},
-                    {"XADD", xadd},
-                    {"EVAL", eval},
-                    {"MGET", mget},
-                    {"HDEL", hdel},
-                    {"DEL", del}};
+    } commands[] = {
+        {"XREADGROUP", xreadgroup},
+        {"XPENDING", xpending},
+        {"XINFO", xinfo_groups},
+        {"XRANGE", xrange},
+        {"XTRIM", xtrim},
+        {"EVAL", eval},
+        {"MGET", mget},
+        {"HDEL", hdel},
+    };
     const char *name = c->argv[0];
 
     executing = self;
@@ -658,6 +672,10 @@ static redisReply *execute(struct conn *self, const struct command *c)
         return client(self, c);
     if (strcmp(name, "TIME") == 0)
         return time_reply();
+    if (strcmp(name, "INFO") == 0)
+        return reply_string(sim_now_ms() < full_until_ms
+                                ? "# Memory\r\nused_memory:1000\r\nmaxmemory:1000\r\n"
+                                : "# Memory\r\nused_memory:100\r\nmaxmemory:1000\r\n");
     if (strcmp(name, "ZREM") == 0)
         return zrem(c->argv[2]);
     sim_violation("redis does not know %s", name);
@@ -1047,12 +1065,8 @@ static uint64_t link_due_us(const struct link *l)
     return (l->request[l->first % QUEUE_MAX].sent_ms + l->options.reply_timeout_ms) * 1000;
 }
 
-/* Who dies within the round trip between a refusal and its note has told nobody: the one loss of a live update that is
- * known. It is taken as noted. */
 void redis_orphan(unsigned worker)
 {
-    for (unsigned p = 0; p < SIM_PARTITIONS; p++)
-        streams[p].resync_owed = streams[p].resync_owed || streams[p].refused;
     for (unsigned i = 0; i < CONNS_MAX; i++)
         if (conns[i].used && conns[i].link != NULL && conns[i].worker == worker)
             orphan(&conns[i]);

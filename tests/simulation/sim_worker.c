@@ -118,6 +118,11 @@ static void on_reading_stopped(void *ctx)
         flow_drain(w->flow);
 }
 
+static void on_committed(void *ctx)
+{
+    (void)ctx;
+}
+
 static bool start_consuming(struct sim_worker *w)
 {
     w->consumer = consumer_new(&w->loop.uv, &(struct consumer_options){
@@ -271,6 +276,7 @@ static bool begin(struct sim_worker *w)
                                               .config = &config,
                                               .batches = w->batches,
                                               .lookups = w->lookups,
+                                              .on_committed = on_committed,
                                               .on_idle = drained,
                                               .ctx = w});
     return w->flow != NULL;
