@@ -2,7 +2,7 @@
 -- those of the call.
 SELECT json_build_object('data', r) FROM (
     SELECT c.id, c.organization_id, c.campaign_id, g.name AS campaign_name, c.agent_id, a.name AS agent_name,
-           c.contact_id, nullif(concat_ws(' ', k.first_name, k.last_name), '') AS contact_name,
+           c.contact_id, coalesce(nullif(concat_ws(' ', k.first_name, k.last_name), ''), o.customer_name) AS contact_name,
            c.call_type, c.from_number, c.to_number, c.status, c.outcome, c.duration_seconds, c.sentiment, c.sentiment_score,
            c.summary, c.attempt_number, c.error_message, c.tags, c.metadata, c.provider, c.external_call_id, c.order_id,
            c.redacted, c.started_at, c.ended_at, c.created_at, c.updated_at,
@@ -23,4 +23,5 @@ SELECT json_build_object('data', r) FROM (
     LEFT JOIN campaigns g ON g.id = c.campaign_id
     LEFT JOIN agents a ON a.id = c.agent_id
     LEFT JOIN contacts k ON k.id = c.contact_id
+    LEFT JOIN commerce_orders o ON o.id = c.order_id AND o.organization_id = c.organization_id
     WHERE c.id = :id::uuid AND c.organization_id = request_organization_id()) r

@@ -1,4 +1,5 @@
--- Calls: a page of the list, and how many there are. Filters that list_totals knows are not counted row by row.
+-- Calls: a page of the list, and how many there are. Filters that list_totals knows are not counted row by row. contact_name is the
+-- contact's, else the one that the order knows.
 WITH
 found AS MATERIALIZED (SELECT * FROM search_calls(:search::text)),                     -- if search
 total AS MATERIALIZED (
@@ -36,7 +37,9 @@ total AS MATERIALIZED (
 SELECT json_build_object(
     'data', (SELECT coalesce(json_agg(r), '[]') FROM (
         SELECT c.id, c.organization_id, c.campaign_id, g.name AS campaign_name, c.agent_id, a.name AS agent_name,
-               c.contact_id, (SELECT nullif(concat_ws(' ', k.first_name, k.last_name), '') FROM contacts k WHERE k.id = c.contact_id)
+               c.contact_id,
+               coalesce((SELECT nullif(concat_ws(' ', k.first_name, k.last_name), '') FROM contacts k WHERE k.id = c.contact_id),
+                        (SELECT o.customer_name FROM commerce_orders o WHERE o.id = c.order_id AND o.organization_id = c.organization_id))
                    AS contact_name,
                c.call_type, c.from_number, c.to_number, c.status, c.outcome, c.duration_seconds, c.sentiment, c.sentiment_score,
                c.attempt_number, c.error_message, c.summary, c.tags, c.metadata, c.provider, c.external_call_id,

@@ -1,2 +1,2 @@
--- The first agent or campaign of an organization. psql variables: organization, table ("agents" or "campaigns")
-SELECT id FROM :"table" WHERE organization_id = :'organization' ORDER BY created_at, id LIMIT 1
+-- The agent or the campaign of an organization that confirms orders (of the two it is born with, the last by name). psql variables: organization, table ("agents" or "campaigns")
+SELECT id FROM :"table" WHERE organization_id = :'organization' ORDER BY name DESC LIMIT 1

@@ -69,12 +69,27 @@ static const struct locale locales[] = {
      .n_area_codes = N(ca_areas)},
 };
 
-static const char *const first_names[] = {"Aarav", "Priya",  "Rahul", "Zoë",    "José",   "Anaïs",
-                                          "Liam",  "Mia",    "Noah",  "Søren",  "अनिता",  "Wei",
-                                          "小明",  "Olivia", "Kiran", "Fatima", "Jürgen", "Tess"};
-static const char *const last_names[] = {
-    "Sharma",       "Patel",   "O'Brien", "García", "Smith",     "Müller", "Iyer", "Nguyen",
-    "van der Berg", "Łukasik", "शर्मा",    "王",     "Fernandes", "Okafor", "Kaur", "Brown"};
+/* Names that go together, of several scripts. */
+enum { NAMES = 6 };
+static const struct {
+    const char *first[NAMES], *last[NAMES];
+} people[] = {
+    {{"Aarav", "Priya", "Rahul", "Kiran", "Ananya", "Vikram"},
+     {"Sharma", "Patel", "Iyer", "Kaur", "Nair", "Reddy"}},
+    {{"Asha", "Rohan", "Meera", "Arjun", "Divya", "Sanjay"},
+     {"Rao", "Gupta", "Menon", "Singh", "Desai", "Banerjee"}},
+    {{"Olivia", "Liam", "Noah", "Mia", "Tess", "Grace"},
+     {"Smith", "Brown", "O'Brien", "Walker", "Bennett", "Clarke"}},
+    {{"José", "Lucía", "Mateo", "Inês", "Sofía", "João"},
+     {"García", "Fernandes", "Núñez", "Gonçalves", "Ortega", "Costa"}},
+    {{"Zoë", "Jürgen", "Søren", "Anaïs", "Łucja", "Lena"},
+     {"Müller", "van der Berg", "Łukasik", "Lefèvre", "Sørensen", "Weiß"}},
+    {{"अनिता", "राहुल", "प्रिया", "小明", "美玲", "伟"}, {"शर्मा", "वर्मा", "सिंह", "王", "陈", "李"}},
+    {{"Amara", "Chidi", "Fatima", "Wei", "Linh", "Kofi"},
+     {"Okafor", "Mensah", "Diallo", "Nguyen", "Chen", "Adeyemi"}},
+};
+/* The first three and the last three of a family: two scripts may share it. */
+enum { NAMES_OF_ONE_SCRIPT = NAMES / 2 };
 static const char *const makes[] = {"Aviator",  "Handloom", "Heritage", "Nordic",
                                     "Everyday", "Café",     "Monsoon",  "Outback"};
 static const char *const goods[] = {
@@ -103,14 +118,21 @@ void sim_phone(const struct locale *l, uint32_t person, bool national, char out[
     }
 }
 
+static uint64_t name_of(uint32_t person, unsigned part)
+{
+    uint64_t script = mix64(person + 3) % 2;
+
+    return script * NAMES_OF_ONE_SCRIPT + mix64(person + part) % NAMES_OF_ONE_SCRIPT;
+}
+
 const char *sim_first_name(uint32_t person)
 {
-    return first_names[mix64(person + 1) % N(first_names)];
+    return people[mix64(person) % N(people)].first[name_of(person, 1)];
 }
 
 const char *sim_last_name(uint32_t person)
 {
-    return last_names[mix64(person + 7) % N(last_names)];
+    return people[mix64(person) % N(people)].last[name_of(person, 7)];
 }
 
 const char *sim_product_title(uint32_t product, char *out, size_t size)

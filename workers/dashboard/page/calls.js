@@ -24,7 +24,7 @@ function line(call) {
     el('td', { 'data-label': 'Campaign' }, el('span', {}, call.campaign_name ?? '–'), about ? el('span.muted.small', {}, `order ${about}`) : null),
     el('td', { 'data-label': 'Result' }, result(call)),
     el('td', { 'data-label': 'Sentiment' }, call.sentiment ? badge(call.sentiment, tone(call.sentiment)) : el('span.muted', {}, '–')),
-    el('td.number', { 'data-label': 'Length' }, running(call) ? '–' : duration(call.duration_seconds)),
+    el('td.number', { 'data-label': 'Length' }, running(call) || !call.duration_seconds ? '–' : duration(call.duration_seconds)),
     el('td.number', { 'data-label': 'When' }, when(call.started_at ?? call.created_at)));
 }
 

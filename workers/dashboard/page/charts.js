@@ -54,7 +54,8 @@ export class Charts {
   draw() {
     const ended = Object.values(this.totals).reduce((a, b) => a + b, 0);
     $('by-day-note').textContent = `${count(this.total)} ${this.total === 1 ? 'call' : 'calls'}, ${day(this.rows[0].date)} – ${day(this.rows.at(-1).date)}`;
-    $('share-note').textContent = ended ? `of ${count(ended)} calls that ended` : '';
+    $('share-note').textContent = ended ? `of ${count(ended)} ended ${ended === 1 ? 'call' : 'calls'}` : '';
+    for (const card of ['by-day-card', 'share-card']) $(card).classList.toggle('is-empty', this.total === 0);
     this.table();
     this.shares(ended);
     if (this.total === 0) return this.empty();
@@ -70,7 +71,6 @@ export class Charts {
   }
 
   canvas(parent, label) {
-    parent.classList.remove('is-empty');
     const canvas = el('canvas', { role: 'img', 'aria-label': label });
     parent.replaceChildren(canvas);
     return canvas;
@@ -141,9 +141,7 @@ export class Charts {
 
   empty() {
     this.forget();
-    $('by-day').classList.add('is-empty');
     $('by-day').replaceChildren(el('p.nothing', {}, el('strong', {}, 'No calls in this period'), el('span', {}, 'They appear here as soon as the voice provider reports one.')));
-    $('share').classList.add('is-empty');
     $('share').replaceChildren();
   }
 

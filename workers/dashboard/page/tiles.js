@@ -5,16 +5,17 @@ import { count, money, percent } from './format.js';
 const STEP_MS = 600;
 const calm = matchMedia('(prefers-reduced-motion: reduce)');
 
+const share = (part, whole, of, none) => (whole > 0 ? `${percent(part, whole)} of ${count(whole)} ${of}` : none);
+
 const TILES = [
-  { key: 'revenue_recovered', title: 'Revenue recovered', accent: 'revenue',
-    show: (n, o) => money(n, o.currency),
-    note: (o) => others(o) ?? `from ${count(o.carts_recovered)} recovered ${o.carts_recovered === 1 ? 'cart' : 'carts'}` },
+  { key: 'revenue_recovered', title: 'Revenue recovered', accent: 'revenue', show: (n, o) => money(n, o.currency),
+    note: (o) => others(o) ?? (o.carts_recovered > 0 ? `from ${count(o.carts_recovered)} recovered ${o.carts_recovered === 1 ? 'cart' : 'carts'}` : 'no cart recovered yet') },
   { key: 'cod_confirmed', title: 'COD confirmed', accent: 'cod', show: (n) => count(n), whole: (o) => o.cod_orders,
-    note: (o) => `by a call, of ${count(o.cod_orders)} COD orders` },
+    note: (o) => (o.cod_orders > 0 ? `by a call, of ${count(o.cod_orders)} COD orders` : 'no COD orders yet') },
   { key: 'carts_recovered', title: 'Carts recovered', accent: 'carts', show: (n) => count(n), whole: (o) => o.carts_abandoned,
-    note: (o) => `${percent(o.carts_recovered, o.carts_abandoned)} of ${count(o.carts_abandoned)} abandoned` },
+    note: (o) => share(o.carts_recovered, o.carts_abandoned, 'abandoned', 'no abandoned carts yet') },
   { key: 'rto_prevented', title: 'RTO prevented', accent: 'rto', show: (n) => count(n), whole: (o) => o.cod_orders,
-    note: (o) => `${percent(o.rto_prevented, o.cod_orders)} of COD orders kept from coming back` },
+    note: (o) => share(o.rto_prevented, o.cod_orders, 'COD orders', 'no COD orders yet') },
 ];
 
 /** What was recovered in other currencies than the main one. */
