@@ -1,0 +1,142 @@
+// Measures REST lists; started by tests/bench/rest, which has the options.
+import { execFileSync, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { existsSync, mkdtempSync, copyFileSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { createHash } from 'node:crypto';
+import { join } from 'node:path';
+import { parseArgs } from 'node:util';
+import { DATABASE_URL, JWT_SECRET, ringback, sql, start } from '../live/lib/harness.mjs';
+import { ask, forge, root } from '../live/lib/api.mjs';
+import { expand, template } from '../schema/api/harness.mjs';
+
+const LISTS = { orders: 'orders_list', calls: 'calls_list', carts: 'carts_list', products: 'products_list', campaigns: 'campaigns_list', agents: 'agents_list',
+  integrations: 'integrations_list' };
+const { values: options } = parseArgs({ options: { list: { type: 'string', default: 'orders' }, rounds: { type: 'string', default: '5' },
+  seconds: { type: 'string', default: '4' }, clients: { type: 'string', default: '50' }, connections: { type: 'string', default: '8' },
+  tenants: { type: 'string', default: '50' }, calls: { type: 'string', default: '2000' }, orders: { type: 'string', default: '400' },
+  latency: { type: 'boolean', default: false }, tuned: { type: 'boolean', default: false }, json: { type: 'boolean', default: false } } });
+const WARM_REQUESTS = 3000, WARM_SECONDS_MAX = 20;
+const here = join(root, 'tests/bench'), dir = process.env.RINGBACK_TEST_DIR;
+const say = (text) => { if (!options.json) process.stdout.write(`${text}\n`); };
+const psql = (...args) => execFileSync('psql', [DATABASE_URL, '-Xq', '-v', 'ON_ERROR_STOP=1', ...args], { stdio: ['ignore', 'ignore', 'inherit'] });
+
+// ---- the two servers ----
+
+/** npm's packages of the peer, once, in build/. */
+function installed(name) {
+  const list = join(here, 'peers', name, 'package.json');
+  const folder = join(root, 'build', `bench-${name}-${createHash('sha256').update(readFileSync(list)).digest('hex').slice(0, 12)}`);
+  if (existsSync(folder)) return folder;
+  const fresh = mkdtempSync(`${folder}.`);
+  copyFileSync(list, join(fresh, 'package.json'));
+  execFileSync('npm', ['install', '--no-package-lock', '--no-audit', '--no-fund', '--loglevel=error', '--prefix', fresh], { stdio: ['ignore', 'ignore', 'inherit'] });
+  renameSync(fresh, folder);
+  return folder;
+}
+
+async function express(list) {
+  const folder = installed('rest-express'), { text } = expand(LISTS[list], {});
+  copyFileSync(join(here, 'peers/rest-express/server.mjs'), join(folder, 'server.mjs'));
+  const parameters = expand(LISTS[list], { page: 'page', limit: 'limit' }).values.map((v) => (['page', 'limit'].includes(v) ? v : 'offset'));
+  const child = spawn('node', [join(folder, 'server.mjs')], { stdio: ['ignore', 'pipe', 'inherit'], env: { ...process.env, NODE_ENV: 'production', LISTEN_PORT: '0',
+    DATABASE_URL, JWT_SECRET, CONNECTIONS: options.connections, TUNED: options.tuned ? '1' : '',
+    LIST: JSON.stringify({ path: `/v1/${list}`, begin: template('begin').replace(/^--.*$/gm, ''), text, parameters }) } });
+  const [line] = await once(child.stdout, 'data');
+  return { name: 'express', child, address: `127.0.0.1:${/\d+/.exec(line)[0]}`, stop: async () => { child.kill(); await once(child, 'exit'); } };
+}
+
+async function ours() {
+  const server = await start('api', { RINGBACK_API_RATE: '1000000', RINGBACK_API_DB_CONNECTIONS: options.connections });
+  return { name: 'ringback', child: server.child, address: server.address, stop: () => server.stop() };
+}
+
+// ---- measuring ----
+
+const TICKS = Number(execFileSync('getconf', ['CLK_TCK'], { encoding: 'utf8' }));
+/** Seconds of CPU that a process took, with its ended children. */
+function cpu(pid) {
+  const fields = readFileSync(`/proc/${pid}/stat`, 'utf8').replace(/^.*\) /, '').split(' ');
+  return fields.slice(11, 15).reduce((sum, n) => sum + Number(n), 0) / TICKS;
+}
+const memory = (pid) => Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))[1]) / 1024;
+const postgres = Number(readFileSync(join(dir, 'pg.pid'), 'utf8'));
+const backends = () => [postgres, ...readFileSync(`/proc/${postgres}/task/${postgres}/children`, 'utf8').trim().split(' ').map(Number)];
+const postgresCpu = () => backends().reduce((sum, pid) => { try { return sum + cpu(pid); } catch { return sum; } }, 0);
+
+const tokenFile = join(dir, 'tokens');
+function load(server, path, seconds) {
+  const before = [cpu(server.child.pid), postgresCpu()];
+  const out = execFileSync('wrk', ['-t1', `-c${options.clients}`, `-d${seconds}s`, '--timeout', '10s', '-s', join(here, 'load.lua'), `http://${server.address}`, '--', path, tokenFile],
+    { encoding: 'utf8' });
+  const r = JSON.parse(out.slice(out.indexOf('{"seconds"')));
+  const took = [cpu(server.child.pid), postgresCpu()].map((t, i) => t - before[i]);
+  if (r.refused > 0 || r.broken > 0 || r.requests === 0) throw new Error(`${server.name}: ${JSON.stringify(r)}`);
+  return { ...r, rate: r.requests / r.seconds, server_us: took[0] / r.requests * 1e6, postgres_us: took[1] / r.requests * 1e6, rss_mb: memory(server.child.pid) };
+}
+
+/** Statements prepared, pages cached, and JavaScript compiled: that takes some thousand requests. */
+function warm(server, path) {
+  for (let seconds = 0, done = 0; seconds < WARM_SECONDS_MAX && done < WARM_REQUESTS; seconds += 2) done += load(server, path, 2).requests;
+}
+
+const sorted = (list) => [...list].sort((a, b) => a - b);
+const median = (list) => sorted(list)[Math.floor(list.length / 2)];
+const spread = (list) => `${Math.round(median(list))} (${Math.round(Math.min(...list))}-${Math.round(Math.max(...list))})`;
+const table = (rows) => {
+  const widths = rows[0].map((_, i) => Math.max(...rows.map((r) => String(r[i]).length)));
+  for (const row of rows) say(row.map((cell, i) => (i ? String(cell).padStart(widths[i]) : String(cell).padEnd(widths[i]))).join('  '));
+};
+
+/** Both answer the same, but for digits: JavaScript's numbers drop zeros at the end. */
+async function same(servers, path) {
+  const bodies = await Promise.all(servers.map(async (s) => {
+    const r = await ask(s.address, tokens[0], 'GET', path);
+    if (r.status !== 200 || r.body.data.length === 0) throw new Error(`${s.name}: ${r.status} ${r.text.slice(0, 300)}`);
+    return JSON.stringify(r.body);
+  }));
+  if (bodies.some((b) => b !== bodies[0])) throw new Error('the servers answer differently');
+}
+
+async function compare() {
+  const path = `/v1/${options.list}`, servers = [await ours(), await express(options.list)], rounds = [];
+  await same(servers, path);
+  for (const s of servers) warm(s, path);
+  for (let n = 0; n < Number(options.rounds); n++) {
+    const order = n % 2 ? [...servers].reverse() : servers, round = {};
+    for (const s of order) round[s.name] = load(s, path, Number(options.seconds));
+    round.ratio = round.ringback.rate / round.express.rate;
+    rounds.push(round);
+    say(`round ${n + 1}: ringback ${Math.round(round.ringback.rate)}/s, express ${Math.round(round.express.rate)}/s, ${round.ratio.toFixed(2)} times`);
+  }
+  for (const s of servers) await s.stop();
+  const of = (name, what) => rounds.map((r) => r[name][what]);
+  table([['', 'requests/s', 'p50 ms', 'p95 ms', 'CPU us/request', 'PostgreSQL us/request', 'RSS MB'], ...servers.map(({ name }) => [name, spread(of(name, 'rate')),
+    median(of(name, 'p50_ms')).toFixed(1), median(of(name, 'p95_ms')).toFixed(1), spread(of(name, 'server_us')), spread(of(name, 'postgres_us')), Math.round(median(of(name, 'rss_mb')))])]);
+  say(`ratio: ${median(rounds.map((r) => r.ratio)).toFixed(2)} (${rounds.map((r) => r.ratio.toFixed(2)).join(' ')})`);
+  return { ...rows, list: options.list, rounds, ratio: median(rounds.map((r) => r.ratio)) };
+}
+
+async function latencies() {
+  const server = await ours(), found = {};
+  for (const list of Object.keys(LISTS)) {
+    warm(server, `/v1/${list}`);
+    found[list] = load(server, `/v1/${list}`, Number(options.seconds));
+  }
+  await server.stop();
+  table([['first page with total', 'requests/s', 'p50 ms', 'p95 ms', 'p99 ms', 'CPU us/request', 'PostgreSQL us/request'], ...Object.entries(found).map(([list, r]) =>
+    [`/v1/${list}`, Math.round(r.rate), r.p50_ms.toFixed(1), r.p95_ms.toFixed(1), r.p99_ms.toFixed(1), Math.round(r.server_us), Math.round(r.postgres_us)])]);
+  return { ...rows, lists: found };
+}
+
+const tokens = Array.from({ length: Number(options.tenants) }, (_, t) => {
+  const hex = createHash('md5').update(`owner/${t + 1}`).digest('hex');
+  return forge([hex.slice(0, 8), hex.slice(8, 12), hex.slice(12, 16), hex.slice(16, 20), hex.slice(20)].join('-'));
+});
+writeFileSync(tokenFile, tokens.join('\n'));
+ringback('migrate');
+if (sql('SELECT count(*)::int AS n FROM organizations')[0].n === 0)
+  psql('-v', `tenants=${options.tenants}`, '-v', `calls=${options.calls}`, '-v', `orders=${options.orders}`, '-f', join(here, 'data.sql'));
+const [rows] = sql('SELECT (SELECT count(*) FROM organizations) AS tenants, (SELECT count(*) FROM calls) AS calls, (SELECT count(*) FROM commerce_orders) AS orders');
+say(`${rows.tenants} tenants, ${rows.calls} calls, ${rows.orders} orders; ${options.clients} clients, ${options.connections} connections to PostgreSQL`);
+const result = options.latency ? await latencies() : await compare();
+if (options.json) process.stdout.write(`${JSON.stringify(result, null, 1)}\n`);
