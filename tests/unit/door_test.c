@@ -3,6 +3,7 @@
  * handle, a socket or a request that was forgotten fails it. */
 #include <arpa/inet.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <netinet/in.h>
 #include <poll.h>
 #include <pthread.h>
@@ -31,6 +32,7 @@ static struct {
     unsigned port;
     unsigned handled, given, deferred, answered;
     struct http_request *held; /* of /never */
+    FILE *file;
     void (*client)(void);
     char failure[400];
     uint64_t grace_ms;
@@ -115,6 +117,34 @@ static void on_never(void *ctx, struct http_request *r)
     t.held = r;
 }
 
+enum { FILE_SIZE = 3 << 20 };
+
+/* Byte i of the file is i / 7, so that a part tells where it is from. */
+static void make_file(void)
+{
+    unsigned char piece[4096];
+    FILE *f = tmpfile();
+
+    for (size_t i = 0; i < FILE_SIZE; i++) {
+        piece[i % sizeof piece] = (unsigned char)(i / 7);
+        if (i % sizeof piece == sizeof piece - 1)
+            assert_int_equal(fwrite(piece, 1, sizeof piece, f), sizeof piece);
+    }
+    assert_int_equal(fflush(f), 0);
+    t.file = f;
+}
+
+/* "?offset-length" of the file. */
+static void on_file(void *ctx, struct http_request *r)
+{
+    const char *dash = strchr(http_query(r), '-');
+    struct http_reply reply = {.status = 206, .content_type = "audio/wav"};
+
+    (void)ctx;
+    reply.len = (size_t)atol(dash + 1);
+    http_respond_file(r, &reply, dup(fileno(t.file)), (uint64_t)atol(http_query(r)));
+}
+
 static bool take_websocket(void *ctx, int fd)
 {
     char text[1024];
@@ -158,6 +188,7 @@ static void run_door(void (*client)(void), uint64_t idle_ms, unsigned connection
     pthread_t thread;
 
     memset(&t, 0, sizeof t);
+    make_file();
     t.grace_ms = 3000;
     t.client = client;
     assert_int_equal(uv_loop_init(&t.loop), 0);
@@ -169,6 +200,7 @@ static void run_door(void (*client)(void), uint64_t idle_ms, unsigned connection
     door_route(t.door, "POST", "/later", BODY_MAX, on_later, NULL);
     door_route(t.door, "POST", "/never", BODY_MAX, on_never, NULL);
     door_route(t.door, "GET", "/tree/*", 0, on_echo, NULL);
+    door_route(t.door, "GET", "/file", 0, on_file, NULL);
     door_give_away(t.door, "GET /realtime/v1/websocket", take_websocket, NULL);
     uv_async_init(&t.loop, &t.done, on_client_done);
     assert_int_equal(pthread_create(&thread, NULL, client_thread, NULL), 0);
@@ -184,6 +216,7 @@ static void run_door(void (*client)(void), uint64_t idle_ms, unsigned connection
         http_respond(t.held, &reply);
     }
     assert_int_equal(uv_loop_close(&t.loop), 0);
+    fclose(t.file);
     if (t.failure[0] != '\0')
         fail_msg("%s", t.failure);
 }
@@ -329,6 +362,114 @@ static unsigned once(const char *text, char *head)
 }
 
 /* ---- what must work ---- */
+
+/* A part of the file, as it must be. */
+static void ask_file(struct client *c, size_t offset, size_t len, const char *method)
+{
+    char text[128];
+    struct answer a;
+
+    snprintf(text, sizeof text, "%s /file?%zu-%zu HTTP/1.1\r\nHost: x\r\n\r\n", method, offset,
+             len);
+    say(c, text);
+    if (strcmp(method, "HEAD") == 0) {
+        c->in[c->n] = '\0';
+        while (strstr(c->in, "\r\n\r\n") == NULL && more(c))
+            ;
+        snprintf(text, sizeof text, "Content-Length: %zu\r\n", len);
+        CHECK(strncmp(c->in, "HTTP/1.1 206", 12) == 0 && strstr(c->in, text) != NULL, "%s", c->in);
+        CHECK(strlen(strstr(c->in, "\r\n\r\n")) == 4, "a HEAD gets no body");
+        c->n = 0;
+        return;
+    }
+    a = hear(c);
+    CHECK(a.status == 206 && a.body_len == len, "%zu+%zu: %u %zu", offset, len, a.status,
+          a.body_len);
+    CHECK(strstr(a.head, "Content-Type: audio/wav\r\n") != NULL, "%s", a.head);
+    for (size_t i = 0; i < len && i < sizeof a.body - 1; i++)
+        CHECK((unsigned char)a.body[i] == (unsigned char)((offset + i) / 7), "%zu+%zu at %zu",
+              offset, len, i);
+}
+
+static void file_client(void)
+{
+    static const size_t parts[][2] = {{0, 1},         {0, FILE_SIZE},    {FILE_SIZE - 1, 1},
+                                      {12345, 67890}, {4096, 100},       {FILE_SIZE, 0},
+                                      {0, 0},         {1 << 20, 2 << 20}};
+    struct client c;
+
+    dial(&c);
+    for (size_t i = 0; i < sizeof parts / sizeof parts[0]; i++) {
+        ask_file(&c, parts[i][0], parts[i][1], "GET");
+        ask_file(&c, parts[i][0], parts[i][1], "HEAD"); /* the connection goes on */
+    }
+    hang_up(&c);
+}
+
+static unsigned open_files(void)
+{
+    unsigned n = 0;
+
+    for (int fd = 0; fd < 1024; fd++)
+        n += fcntl(fd, F_GETFD) >= 0;
+    return n;
+}
+
+/* Whatever happens, the file is closed. */
+static void run_file_door(void (*client)(void))
+{
+    unsigned before = open_files();
+
+    run_door(client, 5000, 8);
+    assert_int_equal(open_files(), before);
+}
+
+static void parts_of_files_are_answers(void **state)
+{
+    (void)state;
+    run_file_door(file_client);
+}
+
+/* Who reads nothing holds nobody up, and goes away in the middle. */
+static void slow_file_client(void)
+{
+    struct client slow, other;
+    uint64_t begun = now_ms();
+    char byte;
+
+    dial(&slow);
+    say(&slow, "GET /file?0-3145728 HTTP/1.1\r\nHost: x\r\n\r\n");
+    pause_ms(100);
+    dial(&other);
+    ask_file(&other, 0, FILE_SIZE, "GET");
+    hang_up(&other);
+    CHECK(now_ms() - begun < 5000, "nobody waits for a slow reader");
+    CHECK(recv(slow.fd, &byte, 1, 0) == 1);
+    hang_up(&slow); /* with most of it unread */
+}
+
+static void a_slow_reader_of_a_file_holds_nobody_up(void **state)
+{
+    (void)state;
+    run_file_door(slow_file_client);
+}
+
+/* It shrank after its length was told. */
+static void short_file_client(void)
+{
+    struct client c;
+
+    dial(&c);
+    say(&c, "GET /file?3145628-200 HTTP/1.1\r\nHost: x\r\n\r\n");
+    CHECK(hear(&c).status == 0, "less than was promised is no answer");
+    hang_up(&c);
+}
+
+static void a_file_that_became_shorter_ends_the_connection(void **state)
+{
+    (void)state;
+    run_file_door(short_file_client);
+}
 
 static void plain_client(void)
 {
@@ -1108,6 +1249,9 @@ int main(void)
         cmocka_unit_test(clients_that_leave_while_suspended_are_cleaned_up_once),
         cmocka_unit_test(bodies_in_flight_are_bounded_together),
         cmocka_unit_test(a_role_that_never_answers_cannot_hold_the_door_open),
+        cmocka_unit_test(parts_of_files_are_answers),
+        cmocka_unit_test(a_slow_reader_of_a_file_holds_nobody_up),
+        cmocka_unit_test(a_file_that_became_shorter_ends_the_connection),
         cmocka_unit_test(closing_finishes_what_runs_and_tells_the_others),
         cmocka_unit_test(a_taken_port_is_one_line),
         cmocka_unit_test(processes_may_share_a_port),

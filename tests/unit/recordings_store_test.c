@@ -200,6 +200,65 @@ static void supabase_is_asked_with_the_service_key(void **state)
     assert_false(store.kind->is_absent(200, "Object not found"));
 }
 
+static void s3_makes_links_by_itself(void **state)
+{
+    char url[STORE_URL_MAX];
+
+    (void)state;
+    assert_true(store_open(&store, &s3, error, sizeof error));
+    assert_null(store.kind->ask_link);
+    assert_true(store.kind->link(&store, "calls/" ORG "/" CALL ".wav", NOW, 3600, url));
+    assert_string_equal(
+        url, "http://minio.internal:9000/base/recordings/calls/" ORG "/" CALL
+             ".wav?X-Amz-Algorithm=AWS4-HMAC-SHA256&X-Amz-Credential=own-key%2F20261124%2F"
+             "eu-central-1%2Fs3%2Faws4_request&X-Amz-Date=20261124T083000Z&X-Amz-Expires=3600&"
+             "X-Amz-SignedHeaders=host&X-Amz-Signature="
+             "e90127e564d75c662e764645ff76c67e94e726948ca9cd34bed5051ea202d1e2");
+}
+
+static void supabase_is_asked_for_links(void **state)
+{
+    static const char *const bad[] = {"",
+                                      "{}",
+                                      "{\"signedURL\":null}",
+                                      "{\"signedURL\":\"https://evil.example/object/sign/x\"}",
+                                      "{\"signedURL\":\"/object/sign/a b\"}",
+                                      "{\"signedURL\":\"/object/sign/a\\\"b\"}",
+                                      "{\"signedURL\":\"/object/list\"}"};
+    static const char good[] = "{\"signedURL\":\"/object/sign/recordings/a/b.wav?token=e.y.J\"}";
+    static struct store_request r;
+    char body[STORE_BODY_MAX], url[STORE_URL_MAX];
+
+    (void)state;
+    assert_true(store_open(&store, &supabase, error, sizeof error));
+    assert_null(store.kind->link);
+    assert_true(store.kind->ask_link(&store, ORG "/" CALL ".wav", 3600, &r, body));
+    assert_string_equal(r.method, "POST");
+    assert_string_equal(r.url, "https://abc.supabase.co/storage/v1/object/sign/recordings/" ORG
+                               "/" CALL ".wav");
+    assert_string_equal(body, "{\"expiresIn\":3600}");
+    assert_int_equal(r.n_headers, 3);
+    assert_string_equal(r.headers[0], "authorization: Bearer service-key");
+    assert_string_equal(r.headers[1], "apikey: service-key");
+    assert_string_equal(r.headers[2], "content-type: application/json");
+    assert_true(store.kind->read_link(&store, good, strlen(good), url));
+    assert_string_equal(
+        url, "https://abc.supabase.co/storage/v1/object/sign/recordings/a/b.wav?token=e.y.J");
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++)
+        if (store.kind->read_link(&store, bad[i], strlen(bad[i]), url))
+            fail_msg("taken: %s", bad[i]);
+}
+
+/* Who only reads needs no folder yet, and makes none. */
+static void a_reader_makes_no_folder(void **state)
+{
+    struct store_settings s = {.url = "file:///nowhere/at/all", .read_only = true};
+
+    (void)state;
+    assert_true(store_open(&store, &s, error, sizeof error));
+    assert_int_not_equal(access("/nowhere", F_OK), 0);
+}
+
 static void a_folder_keeps_and_drops_files(void **state)
 {
     char folder[] = "/tmp/ringback-store.XXXXXX", url[64], temporary[128], target[256];
@@ -240,6 +299,9 @@ int main(void)
         cmocka_unit_test(s3_is_asked_path_style_and_signed),
         cmocka_unit_test(amazons_own_endpoint_follows_from_the_region),
         cmocka_unit_test(supabase_is_asked_with_the_service_key),
+        cmocka_unit_test(s3_makes_links_by_itself),
+        cmocka_unit_test(supabase_is_asked_for_links),
+        cmocka_unit_test(a_reader_makes_no_folder),
         cmocka_unit_test(a_folder_keeps_and_drops_files),
     };
 

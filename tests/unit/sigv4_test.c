@@ -66,6 +66,27 @@ static void signatures_are_those_of_others(void **state)
     }
 }
 
+/* The example of S3's documentation. */
+static void urls_are_signed_as_amazon_says(void **state)
+{
+    static const struct sigv4_header host = {"host", "examplebucket.s3.amazonaws.com"};
+    static const struct sigv4_request r = {"GET", "/test.txt", "", &host, 1, "UNSIGNED-PAYLOAD"};
+    static const struct sigv4_key key = {
+        "AKIAIOSFODNN7EXAMPLE", "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY", "us-east-1", "s3"};
+    static const char expected[] =
+        "X-Amz-Algorithm=AWS4-HMAC-SHA256&X-Amz-Credential=AKIAIOSFODNN7EXAMPLE%2F20130524%2F"
+        "us-east-1%2Fs3%2Faws4_request&X-Amz-Date=20130524T000000Z&X-Amz-Expires=86400&"
+        "X-Amz-SignedHeaders=host&X-Amz-Signature="
+        "aeeed9bbccd4d02ee5c0109b86d86835f995330da4c265957d157751f604d404";
+    char out[sizeof expected];
+
+    (void)state;
+    assert_true(sigv4_query(&r, &key, "20130524T000000Z", 86400, out, sizeof out));
+    assert_string_equal(out, expected);
+    for (size_t size = 1; size < sizeof expected; size++)
+        assert_false(sigv4_query(&r, &key, "20130524T000000Z", 86400, out, size));
+}
+
 static void what_does_not_fit_is_refused(void **state)
 {
     char out[1024], room[64] = "", path[SIGV4_CANONICAL_MAX + 2];
@@ -107,6 +128,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(signatures_are_those_of_others),
+        cmocka_unit_test(urls_are_signed_as_amazon_says),
         cmocka_unit_test(what_does_not_fit_is_refused),
         cmocka_unit_test(paths_are_encoded_once),
         cmocka_unit_test(time_is_basic_iso_8601),

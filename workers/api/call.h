@@ -2,10 +2,14 @@
 #ifndef API_CALL_H
 #define API_CALL_H
 
+#include <stdalign.h>
+#include <stddef.h>
+
 #include "api/answer.h"
 #include "api/input.h"
 #include "api/limiter.h"
 #include "api/variants.h"
+#include "recordings/links.h"
 #include "runtime/app.h"
 #include "runtime/db.h"
 #include "runtime/door.h"
@@ -26,6 +30,7 @@ struct api {
     struct plans plans;
     struct variants *variants;
     struct limiter *limiter;
+    struct recording_links *links;
     struct call *waiting; /* for the keys of their tokens */
     struct db_pool *pool;
     char *openapi; /* the document, made at the start */
@@ -41,9 +46,16 @@ struct api {
     void *stopped_ctx;
 };
 
+/* What becomes of an endpoint whose statement names a recording. */
+struct call_link {
+    struct recording_link link;
+    char path[STORE_PATH_MAX];
+    int64_t duration_seconds; /* -1: unknown */
+};
+
 /* Lives in the request's scratch memory: as long as the request. */
 struct call {
-    struct api *api;
+    alignas(max_align_t) struct api *api; /* so that the arena behind the call is aligned, too */
     struct http_request *http;
     const struct plan *plan; /* NULL: not known (yet) */
     unsigned plan_no;
@@ -67,7 +79,11 @@ struct call {
     const char *values[TEMPLATE_PLACES_MAX];
     struct db_query queries[CALL_QUERIES];
     struct db_request request;
+    struct call_link *link; /* NULL: not at that yet */
 };
+
+/* link.c: answers with a link to the recording that the statement's JSON names. */
+void call_link_begin(struct call *c, struct text row);
 
 /* A success: `body` is finished JSON, borrowed. */
 void reply_ok(struct call *c, const char *body, size_t len);

@@ -69,6 +69,8 @@ static void answer_rows(struct call *c, PGresult *const results[])
     limiter_learn(c->api->limiter, c->user, PQgetvalue(begin, 0, 0));
     if (PQntuples(rows) == 0 || PQgetisnull(rows, 0, 0))
         reply_fault(c, &none);
+    else if (c->plan->endpoint->link)
+        call_link_begin(c, (struct text){PQgetvalue(rows, 0, 0), (size_t)PQgetlength(rows, 0, 0)});
     else
         reply_ok(c, PQgetvalue(rows, 0, 0), (size_t)PQgetlength(rows, 0, 0));
 }
@@ -423,6 +425,11 @@ static bool prepare(struct api *a)
         log_error("api cannot start", "reason", error, NULL);
         return false;
     }
+    a->links = recording_links_open(a->app->loop, a->app->config, error, sizeof error);
+    if (a->links == NULL) {
+        log_error("api cannot start", "reason", error, NULL);
+        return false;
+    }
     a->limiter = limiter_new(CONFIG_NUMBER(a->app->config, API_RATE));
     a->openapi = openapi_write(&a->plans, &a->openapi_len);
     if (a->limiter == NULL || a->openapi == NULL)
@@ -443,6 +450,7 @@ static bool start(struct app *app)
     register_metrics(a);
     if (!prepare(a) || !open_database(a))
         return false;
+    recording_links_serve(a->links, app->door); /* the first route that fits is taken */
     for (size_t i = 0; i < sizeof methods / sizeof methods[0]; i++)
         door_route(app->door, methods[i], API_PATH, BODY_MAX, on_request, a);
     return true;
@@ -453,7 +461,7 @@ static const char *ready(void)
     return api.db_up == 0 ? "postgres" : keyring_ready(api.app->keyring);
 }
 
-static void on_pool_closed(void *ctx)
+static void on_links_closed(void *ctx)
 {
     struct api *a = ctx;
 
@@ -461,6 +469,13 @@ static void on_pool_closed(void *ctx)
     limiter_free(a->limiter);
     free(a->openapi);
     a->stopped(a->stopped_ctx);
+}
+
+static void on_pool_closed(void *ctx)
+{
+    struct api *a = ctx;
+
+    recording_links_close(a->links, on_links_closed, a);
 }
 
 /* The door is closed already: what was accepted has been answered, or nobody waits for it any more. */

@@ -159,6 +159,13 @@ static const struct form *form_of_path(const char *path)
     return NULL;
 }
 
+const char *media_type_of_path(const char *path)
+{
+    const struct form *f = form_of_path(path);
+
+    return f != NULL ? f->content_type : anything.content_type;
+}
+
 /* What a server says when it means a page or a message. */
 static bool is_talk(const char *type)
 {

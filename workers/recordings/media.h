@@ -22,4 +22,7 @@ struct media {
 bool media_of(const uint8_t *head, size_t n, int64_t size, const char *content_type,
               const char *path, struct media *out);
 
+/* The type that a file of this name has; never NULL. */
+const char *media_type_of_path(const char *path);
+
 #endif

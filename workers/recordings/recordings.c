@@ -513,15 +513,7 @@ static void make_metrics(struct recordings *r)
 
 static bool take_settings(struct recordings *r, const struct config *c, char *error, size_t size)
 {
-    const struct store_settings given = {
-        .url = CONFIG_TEXT(c, RECORDINGS_STORE),
-        .s3_endpoint = CONFIG_TEXT(c, S3_ENDPOINT),
-        .s3_region = CONFIG_TEXT(c, S3_REGION),
-        .s3_access_key_id = CONFIG_TEXT(c, S3_ACCESS_KEY_ID),
-        .s3_secret_access_key = CONFIG_TEXT(c, S3_SECRET_ACCESS_KEY),
-        .supabase_url = CONFIG_TEXT(c, SUPABASE_URL),
-        .supabase_service_key = CONFIG_TEXT(c, SUPABASE_SERVICE_KEY),
-    };
+    const struct store_settings given = store_settings_of(c);
 
     r->link = (struct link_settings){
         .twilio_auth = CONFIG_TEXT(c, TWILIO_RECORDINGS_AUTH),

@@ -112,31 +112,89 @@ static bool derive(const struct sigv4_key *key, const char *date, uint8_t out[SH
     return ok;
 }
 
-bool sigv4_authorization(const struct sigv4_request *r, const struct sigv4_key *key,
-                         const char *time, char *out, size_t size)
+/* "host;x-amz-date" */
+static bool name_headers(const struct sigv4_request *r, char names[SIGNED_MAX])
 {
-    char names[SIGNED_MAX], scope[SIGV4_SCOPE_MAX], to_sign[SIGV4_SCOPE_MAX + 128];
-    char date[DATE_SIZE], hash[HEX_SIZE], hex[HEX_SIZE];
-    struct draft d = {.p = names, .size = sizeof names};
-    uint8_t signing_key[SHA256_SIZE], signature[SHA256_SIZE];
-    int n;
+    struct draft d = {.p = names, .size = SIGNED_MAX};
 
     names[0] = '\0';
     for (unsigned i = 0; i < r->n_headers; i++) {
         add(&d, i > 0 ? ";" : "");
         add(&d, r->headers[i].name);
     }
+    return !d.failed;
+}
+
+/* Day, region and service: what a signing key is good for. */
+static bool write_scope(const struct sigv4_key *key, const char *time, char scope[SIGV4_SCOPE_MAX])
+{
+    int n = snprintf(scope, SIGV4_SCOPE_MAX, "%.8s/%s/%s/aws4_request", time, key->region,
+                     key->service);
+
+    return n < SIGV4_SCOPE_MAX;
+}
+
+static bool sign(const struct sigv4_request *r, const struct sigv4_key *key, const char *time,
+                 const char *names, const char *scope, char hex[HEX_SIZE])
+{
+    char to_sign[SIGV4_SCOPE_MAX + 128], date[DATE_SIZE], hash[HEX_SIZE];
+    uint8_t signing_key[SHA256_SIZE], signature[SHA256_SIZE];
+    bool ok;
+    int n;
+
     snprintf(date, sizeof date, "%.8s", time);
-    n = snprintf(scope, sizeof scope, "%s/%s/%s/aws4_request", date, key->region, key->service);
-    if (d.failed || (size_t)n >= sizeof scope || !hash_of_canonical(r, names, hash) ||
-        !derive(key, date, signing_key))
+    if (!hash_of_canonical(r, names, hash) || !derive(key, date, signing_key))
         return false;
     n = snprintf(to_sign, sizeof to_sign, ALGORITHM "\n%s\n%s\n%s", time, scope, hash);
-    if ((size_t)n >= sizeof to_sign ||
-        !hmac_sha256_once(signing_key, sizeof signing_key, signature, to_sign, (size_t)n))
-        return false;
+    ok = (size_t)n < sizeof to_sign &&
+         hmac_sha256_once(signing_key, sizeof signing_key, signature, to_sign, (size_t)n);
+    bytes_wipe(signing_key, sizeof signing_key);
     hex_encode(hex, signature, sizeof signature);
+    return ok;
+}
+
+bool sigv4_authorization(const struct sigv4_request *r, const struct sigv4_key *key,
+                         const char *time, char *out, size_t size)
+{
+    char names[SIGNED_MAX], scope[SIGV4_SCOPE_MAX], hex[HEX_SIZE];
+    int n;
+
+    if (!name_headers(r, names) || !write_scope(key, time, scope) ||
+        !sign(r, key, time, names, scope, hex))
+        return false;
     n = snprintf(out, size, ALGORITHM " Credential=%s/%s, SignedHeaders=%s, Signature=%s",
                  key->access_key_id, scope, names, hex);
     return (size_t)n < size;
+}
+
+bool sigv4_query(const struct sigv4_request *r, const struct sigv4_key *key, const char *time,
+                 unsigned expires_s, char *out, size_t size)
+{
+    char names[SIGNED_MAX], scope[SIGV4_SCOPE_MAX], hex[HEX_SIZE], number[16];
+    struct sigv4_request asked = *r;
+    struct draft d = {.p = out, .size = size};
+
+    snprintf(number, sizeof number, "%u", expires_s);
+    if (!name_headers(r, names) || !write_scope(key, time, scope))
+        return false;
+    out[0] = '\0';
+    add(&d, "X-Amz-Algorithm=" ALGORITHM "&X-Amz-Credential=");
+    if (d.failed || !sigv4_encode(out, size, key->access_key_id, true) ||
+        !sigv4_encode(out, size, "/", true) || !sigv4_encode(out, size, scope, true))
+        return false;
+    d.n = strlen(out);
+    add(&d, "&X-Amz-Date=");
+    add(&d, time);
+    add(&d, "&X-Amz-Expires=");
+    add(&d, number);
+    add(&d, "&X-Amz-SignedHeaders=");
+    if (d.failed || !sigv4_encode(out, size, names, true))
+        return false;
+    d.n = strlen(out);
+    asked.query = out;
+    if (!sign(&asked, key, time, names, scope, hex))
+        return false;
+    add(&d, "&X-Amz-Signature=");
+    add(&d, hex);
+    return !d.failed;
 }

@@ -1,5 +1,6 @@
-/* AWS Signature Version 4 of one request, in its Authorization header (AWS General Reference,
- * "Create a signed AWS API request"; for S3 the path is encoded once, not twice). Pure. */
+/* AWS Signature Version 4 of one request, in its Authorization header or in its query (AWS General
+ * Reference, "Create a signed AWS API request"; S3, "Authenticating Requests: Using Query
+ * Parameters"; for S3 the path is encoded once, not twice). Pure. */
 #ifndef RECORDINGS_SIGV4_H
 #define RECORDINGS_SIGV4_H
 
@@ -38,5 +39,10 @@ bool sigv4_encode(char *out, size_t size, const char *text, bool slash);
 /* The value of the Authorization header for a request of `time`. False: something is too long. */
 bool sigv4_authorization(const struct sigv4_request *r, const struct sigv4_key *key,
                          const char *time, char *out, size_t size);
+
+/* The query of a URL that anybody may ask for `expires_s` seconds from `time` on: r->query is not
+ * looked at, and of the headers the client must send exactly these. False: something is too long. */
+bool sigv4_query(const struct sigv4_request *r, const struct sigv4_key *key, const char *time,
+                 unsigned expires_s, char *out, size_t size);
 
 #endif

@@ -4,6 +4,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "runtime/config.h"
+
 enum { UUID_LENGTH = 36, EXTENSION_MAX = 5 };
 
 #define STORE(kind) extern const struct store_kind store_##kind;
@@ -17,6 +19,19 @@ static const struct store_kind *const kinds[] = {
 };
 
 enum { N_KINDS = sizeof kinds / sizeof kinds[0] };
+
+struct store_settings store_settings_of(const struct config *c)
+{
+    return (struct store_settings){
+        .url = CONFIG_TEXT(c, RECORDINGS_STORE),
+        .s3_endpoint = CONFIG_TEXT(c, S3_ENDPOINT),
+        .s3_region = CONFIG_TEXT(c, S3_REGION),
+        .s3_access_key_id = CONFIG_TEXT(c, S3_ACCESS_KEY_ID),
+        .s3_secret_access_key = CONFIG_TEXT(c, S3_SECRET_ACCESS_KEY),
+        .supabase_url = CONFIG_TEXT(c, SUPABASE_URL),
+        .supabase_service_key = CONFIG_TEXT(c, SUPABASE_SERVICE_KEY),
+    };
+}
 
 /* The kind, and what stands behind "scheme://"; NULL: no such scheme. */
 static const struct store_kind *kind_of(const char *url, const char **rest)
@@ -43,7 +58,7 @@ static bool is_plain_part(const char *p, size_t n)
     return true;
 }
 
-static bool is_plain_path(const char *path)
+bool store_path_is_plain(const char *path)
 {
     for (const char *p = path;; p++) {
         size_t n = strcspn(p, "/");
@@ -72,7 +87,7 @@ static bool take_bucket(struct store *s, const char *rest)
         return false;
     memcpy(s->prefix, rest, m);
     s->prefix[m] = '\0';
-    return m == 0 || is_plain_path(s->prefix);
+    return m == 0 || store_path_is_plain(s->prefix);
 }
 
 /* "/folder": any absolute path but the root itself. */
@@ -109,14 +124,14 @@ const char *store_url_check(const char *url)
                           : "file:///folder, s3://bucket/prefix or supabase://bucket/prefix";
 }
 
-bool store_open(struct store *s, const struct store_settings *settings, char *error, size_t size)
+bool store_open(struct store *s, const struct store_settings *given, char *error, size_t size)
 {
-    if (!take_url(s, settings->url)) {
-        snprintf(error, size, "RINGBACK_RECORDINGS_STORE is \"%.80s\"; accepted is %s",
-                 settings->url, store_url_check(settings->url));
+    if (!take_url(s, given->url)) {
+        snprintf(error, size, "RINGBACK_RECORDINGS_STORE is \"%.80s\"; accepted is %s", given->url,
+                 store_url_check(given->url));
         return false;
     }
-    s->settings = *settings;
+    s->settings = *given;
     return s->kind->open(s, error, size);
 }
 
@@ -151,7 +166,7 @@ bool store_path_is_of(const char *path, const char *organization_id, const char 
     size_t n = strlen(path);
 
     if (!is_uuid(organization_id) || !is_uuid(call_id) || n >= STORE_PATH_MAX ||
-        !is_plain_path(path))
+        !store_path_is_plain(path))
         return false;
     snprintf(own, sizeof own, "%s/%s.", organization_id, call_id);
     at = strstr(path, own);

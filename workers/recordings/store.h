@@ -20,6 +20,7 @@ enum {
     STORE_URL_MAX = 2048,
     STORE_HEADERS_MAX = 5,
     STORE_HEADER_MAX = 4096,
+    STORE_BODY_MAX = 64, /* of a question; files are sent otherwise */
     STORE_ERROR_MAX = 256,
 };
 
@@ -28,7 +29,11 @@ struct store_settings {
     const char *url; /* file:///folder, s3://bucket/prefix, supabase://bucket/prefix */
     const char *s3_endpoint, *s3_region, *s3_access_key_id, *s3_secret_access_key;
     const char *supabase_url, *supabase_service_key;
+    bool read_only; /* nothing will be written: a folder need not be writable, nor be there yet */
 };
+
+struct config;
+struct store_settings store_settings_of(const struct config *c);
 
 /* What to ask a store over HTTP. A request with a body sends the file. */
 struct store_request {
@@ -73,13 +78,25 @@ struct store_kind {
                 struct store_request *out);
     bool (*erase)(const struct store *s, const char *path, int64_t now_us,
                   struct store_request *out);
-    /* Whether this answer to erase says that there is no such file. */
+    /* Whether this answer to erase or ask_link says that there is no such file. */
     bool (*is_absent)(int status, const char *reply);
+
+    /* How somebody may hear a file for expires_s seconds: a URL that can be made without asking, or else
+     * (link NULL) what to ask and, from the answer, the URL. False: too long, or no such answer. */
+    bool (*link)(const struct store *s, const char *path, int64_t now_us, unsigned expires_s,
+                 char url[STORE_URL_MAX]);
+    bool (*ask_link)(const struct store *s, const char *path, unsigned expires_s,
+                     struct store_request *out, char body[STORE_BODY_MAX]);
+    bool (*read_link)(const struct store *s, const char *reply, size_t len,
+                      char url[STORE_URL_MAX]);
 };
 
 /* Reads the setting's URL and what belongs to it. False: `error` holds one line that names the
  * setting. A folder is made if it is not there. */
-bool store_open(struct store *s, const struct store_settings *settings, char *error, size_t size);
+bool store_open(struct store *s, const struct store_settings *given, char *error, size_t size);
+
+/* Parts of plain characters between slashes, none of them "", "." or "..": it means the same in a folder, a URL and a bucket. */
+bool store_path_is_plain(const char *path);
 
 /* What is wrong with the form of RECORDINGS_STORE; NULL: nothing. */
 const char *store_url_check(const char *url);

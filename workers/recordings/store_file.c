@@ -38,6 +38,8 @@ static bool open_store(struct store *s, char *error, size_t size)
 {
     char incoming[STORE_ROOT_MAX + 1];
 
+    if (s->settings.read_only)
+        return true;
     store_incoming(s, incoming);
     strcat(incoming, "/");
     if (make_folders(incoming) && access(incoming, W_OK | X_OK) == 0)

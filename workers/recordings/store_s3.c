@@ -93,6 +93,26 @@ static bool erase(const struct store *s, const char *path, int64_t now_us,
     return ask(s, &nothing, now_us, out);
 }
 
+static bool make_link(const struct store *s, const char *path, int64_t now_us, unsigned expires_s,
+                      char url[STORE_URL_MAX])
+{
+    char encoded[STORE_URL_MAX / 2], host[STORE_ENDPOINT_MAX], time[SIGV4_TIME_SIZE];
+    const struct sigv4_header header = {"host", host};
+    const struct sigv4_request r = {"GET", encoded, "", &header, 1, "UNSIGNED-PAYLOAD"};
+    const struct sigv4_key key = {s->settings.s3_access_key_id, s->settings.s3_secret_access_key,
+                                  s->settings.s3_region, "s3"};
+    size_t n;
+
+    sigv4_time(time, now_us);
+    endpoint_host(s->endpoint, host, sizeof host);
+    if (!path_of(s, path, encoded, sizeof encoded) ||
+        !endpoint_join(s->endpoint, encoded, url, STORE_URL_MAX - 1))
+        return false;
+    n = strlen(url);
+    url[n++] = '?';
+    return sigv4_query(&r, &key, time, expires_s, url + n, STORE_URL_MAX - n);
+}
+
 /* S3 answers 204 also for a key that is not there; a missing bucket must not look like success. */
 static bool is_absent(int status, const char *reply)
 {
@@ -106,4 +126,5 @@ const struct store_kind store_s3 = {
     .put = put,
     .erase = erase,
     .is_absent = is_absent,
+    .link = make_link,
 };

@@ -6,6 +6,7 @@
 #include "recordings/endpoint.h"
 #include "recordings/sigv4.h"
 #include "recordings/store.h"
+#include "runtime/jsontext.h"
 
 enum { SERVICE_KEY_MAX = STORE_HEADER_MAX - 64 };
 
@@ -33,12 +34,14 @@ static bool open_store(struct store *s, char *error, size_t size)
     return false;
 }
 
-static bool ask(const struct store *s, const char *path, struct store_request *out)
+/* `where`: "object/" or what stands behind it. */
+static bool ask_at(const struct store *s, const char *where, const char *path,
+                   struct store_request *out)
 {
     char tail[STORE_URL_MAX / 2] = "", bearer[STORE_HEADER_MAX - 32];
 
     out->n_headers = 0;
-    snprintf(tail, sizeof tail, "%s/storage/v1/object/", endpoint_path(s->endpoint));
+    snprintf(tail, sizeof tail, "%s/storage/v1/%s", endpoint_path(s->endpoint), where);
     snprintf(bearer, sizeof bearer, "Bearer %s", s->settings.supabase_service_key);
     return sigv4_encode(tail, sizeof tail, s->bucket, true) &&
            sigv4_encode(tail, sizeof tail, "/", false) &&
@@ -46,6 +49,11 @@ static bool ask(const struct store *s, const char *path, struct store_request *o
            endpoint_join(s->endpoint, tail, out->url, sizeof out->url) &&
            store_request_header(out, "authorization", bearer) &&
            store_request_header(out, "apikey", s->settings.supabase_service_key);
+}
+
+static bool ask(const struct store *s, const char *path, struct store_request *out)
+{
+    return ask_at(s, "object/", path, out);
 }
 
 static bool put(const struct store *s, const struct store_object *o, int64_t now_us,
@@ -73,6 +81,31 @@ static bool is_absent(int status, const char *reply)
            (strstr(reply, "NoSuchKey") != NULL || strstr(reply, "Object not found") != NULL);
 }
 
+static bool ask_link(const struct store *s, const char *path, unsigned expires_s,
+                     struct store_request *out, char body[STORE_BODY_MAX])
+{
+    out->method = "POST";
+    snprintf(body, STORE_BODY_MAX, "{\"expiresIn\":%u}", expires_s);
+    return ask_at(s, "object/sign/", path, out) &&
+           store_request_header(out, "content-type", "application/json");
+}
+
+/* {"signedURL":"/object/sign/bucket/path?token=..."}, from /storage/v1 on. */
+static bool read_link(const struct store *s, const char *reply, size_t len, char url[STORE_URL_MAX])
+{
+    static const char start[] = "/object/sign/";
+    struct text json = {reply, len};
+    char path[STORE_URL_MAX];
+    int n;
+
+    if (!jsontext_valid(json) ||
+        !jsontext_string(jsontext_get(json, "signedURL"), path, sizeof path, NULL) ||
+        strncmp(path, start, sizeof start - 1) != 0 || strpbrk(path, " \r\n\"<>\\") != NULL)
+        return false;
+    n = snprintf(url, STORE_URL_MAX, "%s/storage/v1%s", s->endpoint, path);
+    return n < STORE_URL_MAX;
+}
+
 const struct store_kind store_supabase = {
     .scheme = "supabase",
     .form = "supabase://bucket or supabase://bucket/prefix, of letters, digits and -_.",
@@ -80,4 +113,6 @@ const struct store_kind store_supabase = {
     .put = put,
     .erase = erase,
     .is_absent = is_absent,
+    .ask_link = ask_link,
+    .read_link = read_link,
 };

@@ -10,7 +10,7 @@
 #include <stdint.h>
 #include <uv.h>
 
-enum { ASK_CONNECT_MS = 5000, ASK_HEADERS_MAX = 4 };
+enum { ASK_CONNECT_MS = 5000, ASK_HEADERS_MAX = 5 };
 
 struct ask_request {
     const char *method;

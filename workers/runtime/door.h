@@ -63,6 +63,10 @@ struct http_reply {
     const char *headers[HTTP_REPLY_HEADERS_MAX]; /* name, value, name, value ..., NULL */
 };
 void http_respond(struct http_request *r, const struct http_reply *reply);
+/* The body is reply->len bytes of the file `fd` from `offset` on; body is ignored. Takes over the fd, whatever happens. The file is
+ * sent as it is read, so it must not become shorter meanwhile: then the connection ends early. */
+void http_respond_file(struct http_request *r, const struct http_reply *reply, int fd,
+                       uint64_t offset);
 
 /* Stops accepting; running requests are finished (at most grace_ms), then everything is closed and on_closed called. */
 void door_close(struct door *d, uint64_t grace_ms, void (*on_closed)(void *ctx), void *ctx);

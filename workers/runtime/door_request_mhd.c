@@ -13,6 +13,7 @@
 #include <string.h>
 #include <strings.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 #include "event.h"
 #include "runtime/door_mhd.h"
@@ -349,14 +350,9 @@ enum MHD_Result request_step(void *cls, struct MHD_Connection *mhd, const char *
     return call_role(r);
 }
 
-static struct MHD_Response *make_response(const struct http_request *r,
-                                          const struct http_reply *reply)
+static void add_headers(const struct http_request *r, const struct http_reply *reply,
+                        struct MHD_Response *response)
 {
-    struct MHD_Response *response = MHD_create_response_from_buffer(
-        reply->len, (void *)(uintptr_t)reply->body, MHD_RESPMEM_MUST_COPY);
-
-    if (response == NULL)
-        return NULL;
     if (reply->len > 0 || reply->content_type != NULL)
         MHD_add_response_header(response, "Content-Type",
                                 reply->content_type != NULL ? reply->content_type
@@ -367,27 +363,47 @@ static struct MHD_Response *make_response(const struct http_request *r,
         MHD_add_response_header(response, reply->headers[i], reply->headers[i + 1]);
     if (r->close || r->door->state != DOOR_OPEN)
         MHD_add_response_header(response, "Connection", "close");
-    return response;
 }
 
-void http_respond(struct http_request *r, const struct http_reply *reply)
+/* `response` NULL: there was no memory for it. */
+static void respond(struct http_request *r, const struct http_reply *reply,
+                    struct MHD_Response *response)
 {
     assert(!r->responded); /* exactly one answer */
     assert(reply->status >= 200 && reply->status <= 599);
     r->responded = true;
+    r->reply = response;
     if (r->finished) { /* nobody waits for it any more */
         request_free(r);
         return;
     }
     r->status = reply->status;
     r->reply_len = reply->len;
-    r->reply = make_response(r, reply);
+    if (response != NULL)
+        add_headers(r, reply, response);
     if (!r->suspended)
         return; /* inside its handler: sent when that returns */
     assert(!r->calling);
     r->suspended = false;
     MHD_resume_connection(r->conn->mhd);
     door_turn_again(r->door);
+}
+
+void http_respond(struct http_request *r, const struct http_reply *reply)
+{
+    respond(r, reply,
+            MHD_create_response_from_buffer(reply->len, (void *)(uintptr_t)reply->body,
+                                            MHD_RESPMEM_MUST_COPY));
+}
+
+void http_respond_file(struct http_request *r, const struct http_reply *reply, int fd,
+                       uint64_t offset)
+{
+    struct MHD_Response *response = MHD_create_response_from_fd_at_offset64(reply->len, fd, offset);
+
+    if (response == NULL)
+        close(fd);
+    respond(r, reply, response);
 }
 
 /* ---- what a role may ask ---- */
