@@ -73,9 +73,10 @@ const FILTERS = {
         [{ date_from: '2026-03-01' }, "t.order_created_at >= '2026-03-01 00:00'"],
         [{ date_to: '2026-09-01', payment_type: 'prepaid' }, "t.order_created_at < '2026-09-02 00:00' AND t.payment_type = 'prepaid'"],
         [{ search: '#1007' }, "t.order_number = '#1007'"], [{ search: 'SHARMA' }, "t.customer_name ILIKE '%sharma%'"],
-        [{ search: 'díaz' }, "t.customer_name LIKE '%Díaz'"], [{ search: 'priya.patel' }, "t.customer_email LIKE 'priya.patel%'"],
+        [{ search: 'díaz' }, "t.customer_name LIKE '%Díaz'"], [{ search: 'Priya.Patel1' }, 'false'],
+        [{ search: 'Priya.Patel1@' }, "t.customer_email LIKE 'priya.patel1@%'"], [{ search: '1@example.com' }, "t.customer_email LIKE '%1@example.com'"],
         [{ search: '+91 6' }, "t.customer_phone LIKE '+916%'"], [{ search: 'a', payment_type: 'cod' },
-            "t.payment_type = 'cod' AND (t.customer_name ILIKE '%a%' OR t.customer_email LIKE '%a%')"],
+            "t.payment_type = 'cod' AND t.customer_name ILIKE '%a%'"],
         [{ search: '100%' }, 'false'], [{ search: 'x\\' }, 'false'], [{ search: "'" }, 'false'],
     ],
     carts_list: [

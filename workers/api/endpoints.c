@@ -222,7 +222,7 @@ const struct api_endpoint api_endpoints[] = {
                 QUERY_ENUM("fulfillment_status", "unfulfilled|partial|fulfilled|restocked",
                            "with this fulfilment status"),
                 DATES("placed"),
-                SEARCH("part of the order's number, or of the customer's name, e-mail or phone"))},
+                SEARCH("part of the order's number, or of the customer's name or phone; with an @, of the e-mail"))},
     {"GET", "/v1/orders/:id", "orders_get", "An order with its items and its store", "Orders",
      .status = 200, .schema = "Order"},
     {"GET", "/v1/carts", "carts_list", "Abandoned carts with their items", "Carts", .status = 200,
@@ -236,7 +236,7 @@ const struct api_endpoint api_endpoints[] = {
                  .type = API_DECIMAL,
                  .in = API_IN_QUERY,
                  .help = "worth at least this much, in the cart's currency"},
-                SEARCH("part of the customer's name, e-mail or phone"))},
+                SEARCH("part of the customer's name or phone; with an @, of the e-mail"))},
     {"GET", "/v1/carts/:id", "carts_get", "An abandoned cart with its items and its store", "Carts",
      .status = 200, .schema = "Cart"},
 
