@@ -188,6 +188,20 @@ test('the numbers of a day follow the orders of two stores, in the order of thei
   assert.deepEqual(drift(), []);
 });
 
+test('an outbox row tells what is there now, not what was there when it was written', async () => {
+  const [id, gone] = ids(2);
+  await send([created(id), created(gone)]);
+  await settled();
+  // As after a crash of PostgreSQL, which may bring back what was published and taken out a moment before.
+  const waits = (where, change) => `INSERT INTO live_outbox (route, organization_id, tbl, type, record)
+    SELECT live_route(organization_id, integration_id), organization_id, 'commerce_orders', 'UPDATE', live_record(o) || '${change}' FROM commerce_orders o WHERE external_order_id = '${where}'`;
+  exec(`BEGIN; ${waits(id, '{"notes": "older"}')}; ${waits(gone, '{}')}; DELETE FROM commerce_orders WHERE external_order_id = '${gone}'; COMMIT`);
+  await until(() => sql('select id from live_outbox').length === 0, 5000, 'an empty outbox');
+  const last = (order_) => live().filter((u) => u.t === 'commerce_orders' && u.d.external_order_id === String(order_)).at(-1);
+  assert.deepEqual([last(id).e, last(id).d.notes], ['UPDATE', null]);
+  assert.equal(last(gone).e, 'DELETE');
+});
+
 test('a checkout that is left becomes an abandoned cart when its time has come', async () => {
   const left = new Date(Date.now() - 30 * 60000 + 1500).toISOString();
   const n = next++;

@@ -141,6 +141,22 @@ static void a_partition_has_one_batch_under_way(void **state)
     done();
 }
 
+static void a_held_partition_begins_nothing_and_others_go_on(void **state)
+{
+    (void)state;
+    add(0, 1, 3, 1, 0);
+    add(1, 1, 3, 1, 0);
+    planner_hold(&p, 0, true);
+    assert_int_equal(take(100), 3);
+    assert_int_equal(batch.partition, 1);
+    done();
+    assert_int_equal(take(100), 0);
+    planner_hold(&p, 0, false);
+    assert_int_equal(take(100), 3);
+    assert_int_equal(batch.partition, 0);
+    done();
+}
+
 static void no_more_batches_than_connections(void **state)
 {
     struct planner_batch a, b;
@@ -321,6 +337,7 @@ int main(void)
         T(while_others_are_written_a_batch_may_grow_for_a_moment),
         T(a_full_batch_does_not_linger),
         T(a_partition_has_one_batch_under_way),
+        T(a_held_partition_begins_nothing_and_others_go_on),
         T(no_more_batches_than_connections),
         T(partitions_take_turns_however_much_one_of_them_has),
         T(a_batch_is_bounded_in_bytes_but_never_empty),

@@ -106,6 +106,8 @@ void slot_close(struct slot *s)
         batch_shrink(b);
     s->state = SLOT_FREE;
     planner_done(&f->planner, b->partition);
+    if (f->planner.queues[b->partition].held)
+        f->options.on_quiet(f->options.ctx);
     flow_kick(f);
 }
 
@@ -336,6 +338,17 @@ static void count_while_running(struct slot *s, bool running)
     else if (!s->counted)
         s->counted =
             consumer_suspect(s->flow->consumer, s->batch.partition, s->suspect_id, NULL, NULL);
+}
+
+void flow_hold(struct flow *f, unsigned partition, bool held)
+{
+    planner_hold(&f->planner, partition, held);
+    flow_kick(f);
+}
+
+bool flow_is_quiet(const struct flow *f, unsigned partition)
+{
+    return !f->planner.queues[partition].busy;
 }
 
 void flow_pause(struct flow *f, bool paused)

@@ -31,6 +31,7 @@ struct flow_options {
     struct db_pool *batches;         /* writes */
     struct db_pool *lookups;         /* reads that must not wait behind batches */
     void (*on_committed)(void *ctx); /* after each transaction */
+    void (*on_quiet)(void *ctx);     /* the batch of a held partition is over */
     void (*on_idle)(void *ctx);      /* after flow_drain(): nothing is under way any more */
     void *ctx;
 };
@@ -47,6 +48,12 @@ void flow_pause(struct flow *f, bool paused);
 /* For the consumer's callbacks. */
 void flow_entries(struct flow *f, unsigned partition, struct entry *first, unsigned n);
 void flow_lost(struct flow *f, unsigned partition);
+
+/* While a partition is held no batch of it is begun: whoever publishes its rows then comes neither between a batch's COMMIT
+ * and its updates, nor behind updates that are newer. */
+void flow_hold(struct flow *f, unsigned partition, bool held);
+/* True: no batch of the partition is under way. */
+bool flow_is_quiet(const struct flow *f, unsigned partition);
 
 /* NULL, or why the database refuses the program ("database"). */
 const char *flow_problem(const struct flow *f);

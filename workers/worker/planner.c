@@ -120,7 +120,7 @@ bool planner_next(struct planner *p, uint64_t now_ms, struct planner_batch *out,
         unsigned partition = (p->turn + i) % n;
         struct planner_queue *q = &p->queues[partition];
 
-        if (q->n == 0 || q->busy)
+        if (q->n == 0 || q->busy || q->held)
             continue;
         if (!is_ripe(p, q, now_ms)) {
             uint64_t ripe_ms = q->since_ms + p->limits.linger_ms;
@@ -160,6 +160,11 @@ void planner_put_back(struct planner *p, unsigned partition, struct entry *first
     q->first = first;
     if (q->last == NULL)
         q->last = last;
+}
+
+void planner_hold(struct planner *p, unsigned partition, bool held)
+{
+    queue_of(p, partition)->held = held;
 }
 
 void planner_done(struct planner *p, unsigned partition)

@@ -37,6 +37,7 @@ struct planner_queue {
     size_t bytes;
     uint64_t since_ms;    /* the first entry came then */
     bool busy;            /* a batch of this partition is under way */
+    bool held;            /* somebody else has its turn */
     unsigned taken;       /* how many were taken since the partition was gained */
     struct entry_id seen; /* greatest id that ever came */
     struct entry_id lost; /* greatest id that had come when the partition was last lost */
@@ -78,6 +79,9 @@ bool planner_next(struct planner *p, uint64_t now_ms, struct planner_batch *out,
 
 /* Entries of the batch under way that did not fit into it: they come first in the next one. */
 void planner_put_back(struct planner *p, unsigned partition, struct entry *first, uint64_t now_ms);
+
+/* While a partition is held no batch of it is begun. */
+void planner_hold(struct planner *p, unsigned partition, bool held);
 
 /* The partition's batch is over. */
 void planner_done(struct planner *p, unsigned partition);

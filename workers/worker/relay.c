@@ -11,7 +11,15 @@
 
 enum { RELAY_MAX = 500, RELAY_DEADLINE_MS = 10000, ID_TEXT = 21, PARTITION_TEXT = 4 };
 
-enum { OUTBOX_ID, OUTBOX_PARTITION, OUTBOX_TABLE, OUTBOX_TYPE, OUTBOX_ORGANIZATION, OUTBOX_RECORD };
+enum {
+    OUTBOX_ID,
+    OUTBOX_PARTITION,
+    OUTBOX_TABLE,
+    OUTBOX_TYPE,
+    OUTBOX_ORGANIZATION,
+    OUTBOX_RECORD,
+    OUTBOX_SHARED
+};
 
 static const struct db_statement read_outbox = {"schema/worker/read_outbox.sql"};
 static const struct db_statement clear_outbox = {"schema/worker/clear_outbox.sql"};
@@ -26,6 +34,7 @@ struct shipment {
 struct relay {
     struct db_pool *pool;
     struct consumer *consumer;
+    struct flow *flow;
     unsigned partitions;
     bool busy, again, stopped;
     bool announce; /* a batch of ours committed: other relays are to be woken */
@@ -40,10 +49,24 @@ struct relay {
     char id[RELAY_MAX][ID_TEXT];
     uint16_t partition[RELAY_MAX];
     unsigned n, waiting;
+    bool refused; /* a partition's updates of this round were */
     bool confirmed[PARTITIONS_MAX];
+    bool held[PARTITIONS_MAX];  /* by us: no batch of it is begun */
+    bool quiet[PARTITIONS_MAX]; /* none has been under way since the round began */
 };
 
 static void begin(struct relay *r);
+
+/* Batches of the partitions that had their turn may go on; all of them: also those that wait for it. */
+static void release(struct relay *r, bool all)
+{
+    for (unsigned p = 0; p < r->partitions; p++) {
+        if (!r->held[p] || !(all || r->quiet[p]))
+            continue;
+        r->held[p] = r->quiet[p] = false;
+        flow_hold(r->flow, p, false);
+    }
+}
 
 static void round_over(struct relay *r)
 {
@@ -83,12 +106,12 @@ static void clear(struct relay *r)
 
     *p++ = '{';
     for (unsigned i = 0; i < r->n; i++)
-        if (r->confirmed[r->partition[i]])
+        if (r->confirmed[r->partition[i]] && r->id[i][0] != '\0')
             p += sprintf(p, "%s%s", p == r->ids + 1 ? "" : ",", r->id[i]);
     *p++ = '}';
     *p = '\0';
+    r->again = r->again && !r->refused; /* Redis is away: the next tick tries again */
     if (p == r->ids + 2 || r->stopped) {
-        r->again = false; /* Redis is away: the next tick tries again */
         round_over(r);
         return;
     }
@@ -102,8 +125,24 @@ static void on_published(void *ctx, bool ok)
     struct relay *r = s->relay;
 
     r->confirmed[s->partition] = ok;
+    r->refused = r->refused || !ok;
     if (--r->waiting == 0)
         clear(r);
+}
+
+/* Rows that batches publish too are left for a round in which no batch is under way. */
+static bool must_wait(struct relay *r, const PGresult *rows, unsigned i)
+{
+    unsigned p = r->partition[i];
+
+    if (r->quiet[p] || strcmp(PQgetvalue(rows, (int)i, OUTBOX_SHARED), "t") != 0)
+        return false;
+    if (!r->held[p]) {
+        r->held[p] = true;
+        flow_hold(r->flow, p, true);
+        r->again = r->again || flow_is_quiet(r->flow, p);
+    }
+    return true;
 }
 
 static void publish(struct relay *r, const PGresult *rows, unsigned partition)
@@ -114,6 +153,10 @@ static void publish(struct relay *r, const PGresult *rows, unsigned partition)
     for (unsigned i = 0; i < r->n; i++) {
         if (r->partition[i] != partition)
             continue;
+        if (must_wait(r, rows, i)) {
+            r->id[i][0] = '\0';
+            continue;
+        }
         r->updates[n++] = (struct live_update){
             .organization_id = PQgetvalue(rows, (int)i, OUTBOX_ORGANIZATION),
             .table = PQgetvalue(rows, (int)i, OUTBOX_TABLE),
@@ -140,6 +183,7 @@ static void on_read(struct db_request *request, const struct db_outcome *o)
         log_debug("outbox not read", "sqlstate", o->sqlstate, "reason", o->message, NULL);
     if (r->n == 0 || r->stopped) {
         r->again = r->again && o->ok;
+        release(r, true);
         round_over(r);
         return;
     }
@@ -151,9 +195,11 @@ static void on_read(struct db_request *request, const struct db_outcome *o)
     }
     r->again = r->again || r->n == RELAY_MAX;
     memset(r->confirmed, 0, sizeof r->confirmed);
+    r->refused = false;
     r->waiting = 1; /* ours, so that no early answer ends the round */
     for (unsigned p = 0; p < r->partitions; p++)
         publish(r, o->results[0], p);
+    release(r, false); /* what batches publish from now on is behind it */
     if (--r->waiting == 0)
         clear(r);
 }
@@ -179,10 +225,14 @@ static void begin(struct relay *r)
     bool announce = r->announce && owned < r->partitions;
 
     r->again = false;
-    if (owned == 0)
+    if (owned == 0) {
+        release(r, true);
         return;
+    }
     r->busy = true;
     r->announce = false;
+    for (unsigned p = 0; p < r->partitions; p++)
+        r->quiet[p] = r->held[p] && flow_is_quiet(r->flow, p);
     r->values[0] = r->partitions_text;
     r->values[1] = r->owned;
     r->values[2] = r->limit_text;
@@ -197,6 +247,8 @@ void relay_kick(struct relay *r)
         r->again = true;
     else if (db_up(r->pool) > 0)
         begin(r);
+    else
+        release(r, true);
 }
 
 void relay_committed(struct relay *r)
@@ -205,7 +257,8 @@ void relay_committed(struct relay *r)
     relay_kick(r);
 }
 
-struct relay *relay_new(struct db_pool *lookups, struct consumer *consumer, unsigned partitions)
+struct relay *relay_new(struct db_pool *lookups, struct consumer *consumer, struct flow *flow,
+                        unsigned partitions)
 {
     struct relay *r = calloc(1, sizeof *r);
 
@@ -213,6 +266,7 @@ struct relay *relay_new(struct db_pool *lookups, struct consumer *consumer, unsi
         return NULL;
     r->pool = lookups;
     r->consumer = consumer;
+    r->flow = flow;
     r->partitions = partitions;
     snprintf(r->partitions_text, sizeof r->partitions_text, "%u", partitions);
     snprintf(r->limit_text, sizeof r->limit_text, "%u", RELAY_MAX);

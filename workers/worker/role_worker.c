@@ -156,7 +156,7 @@ static bool start_consuming(void)
     if (w.consumer == NULL)
         return false;
     flow_set_consumer(w.flow, w.consumer);
-    w.relay = relay_new(w.lookups, w.consumer, partitions);
+    w.relay = relay_new(w.lookups, w.consumer, w.flow, partitions);
     w.timers = timers_new(w.lookups, w.consumer, c);
     if (w.recordings != NULL && !recordings_start(w.recordings, w.lookups, w.consumer))
         return false;
@@ -169,6 +169,12 @@ static void committed(void *ctx)
 {
     (void)ctx;
     relay_committed(w.relay);
+}
+
+static void quiet(void *ctx)
+{
+    (void)ctx;
+    relay_kick(w.relay);
 }
 
 static void review(void)
@@ -421,6 +427,7 @@ static bool start(struct app *app)
         .batches = w.batches,
         .lookups = w.lookups,
         .on_committed = committed,
+        .on_quiet = quiet,
         .on_idle = drained,
     });
     if (w.flow == NULL) {
