@@ -411,7 +411,7 @@ test('a late order from before takes an abandoned cart back, and its deletion is
     const answers = play(s, [bought(T0 + 10 * minute)], T0 + 32 * minute);
     const gone = answers.find((answer) => answer.startsWith('commerce_abandoned_carts|DELETE'));
     assert.equal(JSON.parse(gone.slice(gone.indexOf('{'))).id, id);
-    const again = run(`EXECUTE republish('{${s.integration_id},${s.integration_id}}', '{1,2}', '{${s.integration_id}}', '{tok}', '{}', '{}');`);
+    const again = run(`EXECUTE republish('{${s.integration_id},${s.integration_id}}', '{1,2}', '{${s.integration_id}}', '{tok}', '{}', '{}', '{}', '{}', '{}', '{}');`);
     assert.deepEqual(again.map((line) => line.split('|').slice(0, 2).join(' ')).sort(), ['commerce_abandoned_carts DELETE', 'commerce_orders UPDATE']);
     assert.ok(again.some((line) => line.includes(id)));
 });

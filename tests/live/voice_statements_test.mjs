@@ -126,9 +126,9 @@ test('plans made on an empty database still do for batches of 1000 and 20000 row
         ${array(Array.from({ length: n }, (_, i) => (i % 2 ? t.organization_id : null)), 'text')}, ${array(Array.from({ length: n }, () => t.agent), 'text')},
         ${array(Array.from({ length: n }, () => null), 'text')}, ${array(Array.from({ length: n }, () => `pa-${t.n}`), 'text')}, ${array(Array.from({ length: n }, () => '+15551234567'), 'text')});`;
     const explained = [batch(live(1, 1000), T0), batch(events(1000, 1000), T0), batch(events(1000, 1000, 1), T0), hints(1000),
-        `EXECUTE republish('{}', '{}', '{}', '{}', ${array(events(1000, 1000).map(() => 'retell'), 'text')}, ${array(events(1000, 1000).map((e) => e.calls[0].external_call_id), 'text')});`,
+        `EXECUTE republish('{}', '{}', '{}', '{}', ${array(events(1000, 1000).map(() => 'retell'), 'text')}, ${array(events(1000, 1000).map((e) => e.calls[0].external_call_id), 'text')}, '{}', '{}', '{}', '{}');`,
         "EXECUTE due_recordings(500, '1 min');"].join('\n').replace(/^EXECUTE (upsert|lookup|republish|due)/gm, 'EXPLAIN (ANALYZE, FORMAT JSON) EXECUTE $1');
-    const small = [batch(live(1, 1), T0), batch(events(1, 1), T0), batch(events(1, 1, 1), T0), hints(1), "EXECUTE republish('{}', '{}', '{}', '{}', '{retell}', '{x}'); EXECUTE due_recordings(1, '0 s');"];
+    const small = [batch(live(1, 1), T0), batch(events(1, 1), T0), batch(events(1, 1, 1), T0), hints(1), "EXECUTE republish('{}', '{}', '{}', '{}', '{retell}', '{x}', '{}', '{}', '{}', '{}'); EXECUTE due_recordings(1, '0 s');"];
     const plans = psql(`${t.setup} ${prepares}\n${small.join('\n')}\n${many}\n${explained}`).match(/^\[\n[\s\S]*?^\]$/gm).map((text) => JSON.parse(text)[0]);
     assert.equal(plans.length, 11);
     const visit = (node) => {
@@ -382,7 +382,7 @@ test('rto_prevented and cod_confirmed follow, whichever of call and order comes 
 
 test('republish tells the call, its transcript and its recording as they are', () => {
     const t = fresh([started, ended, analysed]);
-    const again = run(`EXECUTE republish('{}', '{}', '{}', '{}', '{retell,retell,vapi}', '{${t.call},${t.call},${t.call}}');`);
+    const again = run(`EXECUTE republish('{}', '{}', '{}', '{}', '{retell,retell,vapi}', '{${t.call},${t.call},${t.call}}', '{}', '{}', '{}', '{}');`);
     assert.deepEqual(again.map((line) => line.split('|').slice(0, 2).join(' ')),
         ['calls UPDATE', 'call_transcripts UPDATE', 'call_transcripts UPDATE', 'call_recordings UPDATE']);
     assert.equal(record(again[0]).summary, 'All is well');

@@ -347,19 +347,45 @@ test('connections cut after any number of bytes, answers to COMMIT included: eve
   worker = await start('worker', settings);
 });
 
-test('an event that was stored without anybody being told is published when it comes again', async () => {
-  const [id] = ids(1);
+test('events that were stored without anybody being told are published when they come again', async () => {
+  const [id, bought, customer, gone, product, removed] = ids(6);
   const key = `ringback:{${PARTITION}}:events`;
-  await send([created(id)]);
+  const person = (n) => ({ topic: 'customers/create', triggered: time(1), body: { id: n, first_name: 'Asha', created_at: time(1), updated_at: time(1) } });
+  const thing = (n) => ({ topic: 'products/create', triggered: time(1), body: { id: n, title: 'Lamp', created_at: time(1), updated_at: time(1) } });
+  await send([created(bought, { customer: { id: gone, updated_at: time(1) } }), person(gone), thing(removed)]);
+  await settled();
+  const events = [created(id), person(customer), thing(product), { topic: 'customers/delete', body: { id: gone } }, { topic: 'products/delete', body: { id: removed } }];
+  await send(events);
   await settled();
   await worker.stop();
   redis('DEL', `ringback:{${PARTITION}}:live`);
   // As after a crash between COMMIT and XACK: delivered, not acknowledged.
-  const entry = await stream.send('XADD', key, '*', 'e', envelope({ key: SHOP, ...created(id) }));
-  execFileSync('redis-cli', ['-s', new URL(process.env.RINGBACK_TEST_REDIS_URL).pathname, 'XREADGROUP', 'GROUP', 'workers', 'owner', 'COUNT', '1', 'STREAMS', key, '>']);
+  await send(events);
+  execFileSync('redis-cli', ['-s', new URL(process.env.RINGBACK_TEST_REDIS_URL).pathname, 'XREADGROUP', 'GROUP', 'workers', 'owner', 'COUNT', '9', 'STREAMS', key, '>']);
   worker = await start('worker', settings);
   await settled();
-  assert.ok(live().some((u) => u.t === 'commerce_orders' && u.d.external_order_id === String(id)), `${entry} was not published`);
+  const told = (table, column, value) => live().filter((u) => u.t === table && u.d[column] === String(value)).at(-1);
+  assert.ok(told('commerce_orders', 'external_order_id', id));
+  assert.equal(told('commerce_customers', 'external_customer_id', customer).e, 'UPDATE');
+  assert.equal(told('commerce_products', 'external_product_id', product).e, 'UPDATE');
+  assert.equal(told('commerce_customers', 'external_customer_id', gone).e, 'DELETE');
+  assert.equal(told('commerce_products', 'external_product_id', removed).e, 'DELETE');
+  assert.equal(told('commerce_orders', 'external_order_id', bought).d.customer_id, null); // it named the customer that went
+});
+
+test('a customer or an order that goes is taken out of the rows that name it, and these are told', async () => {
+  const [id, customer, left] = ids(3), token = `gone-${id}`;
+  const checkout = { token, email: 'a@example.com', created_at: time(-300), updated_at: time(-300), currency: 'INR', total_price: '9.00', line_items: [], customer: { id: customer, updated_at: time(-300) } };
+  await send([{ topic: 'checkouts/create', body: checkout, triggered: time(-300) }, { topic: 'checkouts/update', body: { ...checkout, completed_at: time(1), updated_at: time(1) }, triggered: time(1) },
+    created(id, { checkout_token: token, customer: { id: customer, updated_at: time(1) } }), created(left, { customer: { id: customer, updated_at: time(1) } })]);
+  await settled();
+  const told = (table, column, value) => live().filter((u) => u.t === table && u.d[column] === String(value)).at(-1).d;
+  assert.ok(told('commerce_abandoned_carts', 'checkout_token', token).recovered_order_id);
+  assert.ok(told('commerce_orders', 'external_order_id', left).customer_id);
+  await send([{ topic: 'orders/delete', body: { id } }, { topic: 'customers/delete', body: { id: customer } }]);
+  await settled();
+  assert.deepEqual([told('commerce_abandoned_carts', 'checkout_token', token)].map((c) => [c.status, c.recovered_order_id, c.customer_id]), [['recovered', null, null]]);
+  assert.equal(told('commerce_orders', 'external_order_id', left).customer_id, null);
 });
 
 test('two workers share the partitions, and one takes over when the other goes', async () => {

@@ -494,7 +494,7 @@ static void what_may_have_been_stored_before_is_published_again(void **state)
     assert_int_equal(encode(0, 3), ENCODE_OK);
     assert_string_equal(
         statements(),
-        "lock_partition/1 apply_deletions/6 upsert_orders/45 republish/6 rollup_apply/0");
+        "lock_partition/1 apply_deletions/6 upsert_orders/45 republish/10 rollup_apply/0");
     assert_string_equal(decoded(encoded.queries[3].values[1], encoded.queries[3].lengths[1]),
                         "b,c");
     assert_string_equal(decoded(encoded.queries[3].values[3], encoded.queries[3].lengths[3]), "");
@@ -538,7 +538,7 @@ static void every_version_of_a_call_travels_once(void **state)
     again[2] = true;
     assert_int_equal(encode(0, 4), ENCODE_OK);
     assert_string_equal(statements(),
-                        "lock_partition/1 upsert_calls/25 republish/6 rollup_apply/0");
+                        "lock_partition/1 upsert_calls/25 republish/10 rollup_apply/0");
     assert_string_equal(column(1, COL_calls_external_call_id), "a,b,b");
     assert_string_equal(column(1, COL_calls_source_version), "31,33,32");
     assert_string_equal(column(2, 4), "retell");

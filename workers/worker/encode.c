@@ -230,10 +230,12 @@ static enum encode_result add_letters(const struct encode_input *in, struct aren
 
 /* What is told anew, by the first column of its rows (integration, provider) and an id. Parameters of republish.sql, in
  * their order. */
-enum republished { ORDERS, CARTS, CALLS, REPUBLISHED };
+enum republished { ORDERS, CARTS, CALLS, CUSTOMERS, PRODUCTS, REPUBLISHED };
 
 static const enum column_type first_types[REPUBLISHED] = {
-    [ORDERS] = COLUMN_UUID, [CARTS] = COLUMN_UUID, [CALLS] = COLUMN_TEXT};
+    [ORDERS] = COLUMN_UUID,    [CARTS] = COLUMN_UUID,    [CALLS] = COLUMN_TEXT,
+    [CUSTOMERS] = COLUMN_UUID, [PRODUCTS] = COLUMN_UUID,
+};
 
 /* Where a rowset carries such an id. */
 static const struct key_source {
@@ -249,6 +251,10 @@ static const struct key_source {
     {CARTS, ROWSET_cart_keys, COL_cart_keys_checkout_token, -1, NULL},
     {CARTS, ROWSET_deletions, COL_deletions_external_id, COL_deletions_kind, "checkout"},
     {CALLS, ROWSET_calls, COL_calls_external_call_id, -1, NULL},
+    {CUSTOMERS, ROWSET_customers, COL_customers_external_customer_id, -1, NULL},
+    {CUSTOMERS, ROWSET_deletions, COL_deletions_external_id, COL_deletions_kind, "customer"},
+    {PRODUCTS, ROWSET_products, COL_products_external_product_id, -1, NULL},
+    {PRODUCTS, ROWSET_deletions, COL_deletions_external_id, COL_deletions_kind, "product"},
 };
 
 enum { N_KEY_SOURCES = sizeof key_sources / sizeof key_sources[0], FIRST_COLUMN = 0 };
