@@ -44,6 +44,7 @@ struct consumer_options {
     uint64_t lease_ms;     /* 10000 */
     uint64_t retention_ms; /* RINGBACK_STREAM_RETENTION */
     unsigned window; /* entries held per partition between on_entries and settle: 2 * BATCH_MAX */
+    size_t window_bytes; /* the same in bytes, over all partitions; 0: HELD_BYTES_MAX (held.h) */
     unsigned read_count; /* COUNT per partition and read: BATCH_MAX */
     void (*on_gained)(void *ctx, unsigned partition);
     /* The worker must forget all unsettled entries of `partition` (free them) and must not settle them. */

@@ -58,7 +58,7 @@ static void haul_add(struct haul *h, struct partition *p, const redisReply *item
     h->seen++;
     h->last = id;
     h->largest = len > h->largest ? len : h->largest;
-    switch (held_add(&p->held, id)) {
+    switch (held_add(&p->held, id, len)) {
     case HELD_ALREADY: /* the group was created again: the worker is at it */
         return;
     case HELD_FULL:
@@ -211,6 +211,14 @@ static void on_pending(void *ctx, const redisReply *r)
     act(p, bits);
 }
 
+/* What its entries weigh leaves no room for more. */
+static bool is_heavy(const struct partition *p)
+{
+    const struct consumer *c = p->consumer;
+
+    return held_is_heavy(&p->held, c->options.window_bytes, leases_owned(&c->leases));
+}
+
 static void recover(struct partition *p)
 {
     struct consumer *c = p->consumer;
@@ -227,9 +235,9 @@ static void recover(struct partition *p)
     const char *read[] = {"XREADGROUP", "GROUP",   CONSUMER_GROUP, CONSUMER_NAME, "COUNT",
                           count,        "STREAMS", p->events,      start + 1};
     /* The counts first: reading increments them. */
-    if (c->stop_reading || !consumer_command(c, on_counts, p, 7, counts) ||
+    if (c->stop_reading || is_heavy(p) || !consumer_command(c, on_counts, p, 7, counts) ||
         !consumer_command(c, on_pending, p, 9, read))
-        (void)cursor_recover_failed(&p->cursor);
+        (void)cursor_recover_failed(&p->cursor); /* settling or partition_retry() asks again */
 }
 
 /* ---- new entries --------------------------------------------------------------------------------
@@ -315,7 +323,7 @@ static bool plan(struct consumer *c)
 
     for (unsigned i = 0; i < c->partitions; i++) {
         cursors[i] = &c->parts[i].cursor;
-        included[i] = leases_owns(&c->leases, i, now);
+        included[i] = leases_owns(&c->leases, i, now) && !is_heavy(&c->parts[i]);
     }
     c->turn++;
     return read_plan_make(&c->plan, cursors, included, c->partitions, &c->pacer, c->turn);

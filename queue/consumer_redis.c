@@ -254,6 +254,8 @@ struct consumer *consumer_new(uv_loop_t *loop, const struct consumer_options *op
         return NULL;
     c->loop = loop;
     c->options = *options;
+    if (c->options.window_bytes == 0)
+        c->options.window_bytes = HELD_BYTES_MAX;
     c->partitions = options->partitions;
     c->retention_ms = options->retention_ms;
     c->owed_tail = &c->owed;

@@ -8,9 +8,10 @@ bool held_init(struct held *h, unsigned capacity)
 {
     assert(capacity > 0);
     *h = (struct held){.id = calloc(capacity, sizeof *h->id),
+                       .len = calloc(capacity, sizeof *h->len),
                        .gone = calloc(capacity, sizeof *h->gone),
                        .capacity = capacity};
-    if (h->id != NULL && h->gone != NULL)
+    if (h->id != NULL && h->len != NULL && h->gone != NULL)
         return true;
     held_free(h);
     return false;
@@ -19,6 +20,7 @@ bool held_init(struct held *h, unsigned capacity)
 void held_free(struct held *h)
 {
     free(h->id);
+    free(h->len);
     free(h->gone);
     *h = (struct held){0};
 }
@@ -41,7 +43,7 @@ static unsigned place_of(const struct held *h, struct entry_id id)
     return low;
 }
 
-enum held_added held_add(struct held *h, struct entry_id id)
+enum held_added held_add(struct held *h, struct entry_id id, size_t len)
 {
     unsigned at = place_of(h, id);
 
@@ -50,7 +52,10 @@ enum held_added held_add(struct held *h, struct entry_id id)
     if (h->n == h->capacity)
         return HELD_FULL;
     memmove(h->id + at + 1, h->id + at, (h->n - at) * sizeof *h->id);
+    memmove(h->len + at + 1, h->len + at, (h->n - at) * sizeof *h->len);
     h->id[at] = id;
+    h->len[at] = len;
+    h->bytes += len;
     h->n++;
     return HELD_NEW;
 }
@@ -65,8 +70,12 @@ unsigned held_remove(struct held *h, const struct entry_id *ids, unsigned n)
             h->gone[at] = true;
     }
     for (unsigned i = 0; i < before; i++) {
-        if (!h->gone[i])
-            h->id[kept++] = h->id[i];
+        if (h->gone[i]) {
+            h->bytes -= h->len[i];
+        } else {
+            h->id[kept] = h->id[i];
+            h->len[kept++] = h->len[i];
+        }
         h->gone[i] = false;
     }
     h->n = kept;
@@ -76,4 +85,10 @@ unsigned held_remove(struct held *h, const struct entry_id *ids, unsigned n)
 void held_clear(struct held *h)
 {
     h->n = 0;
+    h->bytes = 0;
+}
+
+bool held_is_heavy(const struct held *h, size_t bytes_max, unsigned owned)
+{
+    return h->n > 0 && h->bytes >= bytes_max / (owned == 0 ? 1 : owned);
 }

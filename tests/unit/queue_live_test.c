@@ -24,7 +24,7 @@
 #include "partition.h"
 #include "publisher.h"
 
-enum { P = 8, LEASE_MS = 1000, SEEN_MAX = 8192, WAIT_MS = 15000 };
+enum { P = 8, LEASE_MS = 1000, SEEN_MAX = 8192, WAIT_MS = 15000, WINDOW_BYTES = P * 256 * 1024 };
 
 static const char org_a[] = "00000000-0000-4000-8000-00000000000a";
 
@@ -279,6 +279,7 @@ static struct worker *worker_start(const char *name, bool settles)
                                  .lease_ms = LEASE_MS,
                                  .retention_ms = 3600 * 1000,
                                  .window = 100,
+                                 .window_bytes = WINDOW_BYTES,
                                  .read_count = 50,
                                  .on_gained = on_gained,
                                  .on_lost = on_lost,
@@ -561,6 +562,44 @@ static void unsettled_entries_fill_the_window_and_no_more(void **state)
     add_event(2, "*", "other");
     w1_sees(161);
     assert_string_equal(w1->seen[160].text, "other");
+}
+
+/* Whoever comes after us has the same entries pending, and must not take more of them at once. */
+static void large_entries_fill_the_window_by_their_bytes(void **state)
+{
+    enum { LARGE = 128 * 1024, N = 60, FIRST_READ = 16 };
+    struct entry_id ids[N];
+    char *large = malloc(LARGE);
+    unsigned n;
+
+    (void)state;
+    need_redis();
+    memset(large, 'x', LARGE);
+    for (unsigned i = 0; i < N; i++)
+        freeReplyObject(redisCommand(redis.admin, "XADD ringback:{5}:events * e %b", large,
+                                     (size_t)LARGE));
+    free(large);
+    w1 = worker_start("w1", false);
+    w1_sees(2);
+    run_for(500);
+    assert_true(w1->n <= FIRST_READ); /* of unknown size; then there is no room for more */
+    add_event(2, "*", "other"); /* which does not stop the others */
+    n = w1->n;
+    w1_sees(n + 1);
+    worker_close(&w1);
+    w1 = worker_start("w2", false);
+    w1_sees(2);
+    run_for(500);
+    assert_true(w1->n <= FIRST_READ + 1);
+    for (unsigned settled = 0; settled < N + 1;) {
+        for (n = 0; settled < w1->n; settled++)
+            if (w1->seen[settled].partition == 5)
+                ids[n++] = w1->seen[settled].id;
+        settle(w1, 5, ids, n);
+        if (settled < N + 1)
+            w1_sees(settled + 1);
+    }
+    assert_int_equal(w1->n, N + 1);
 }
 
 static void pending_entries_come_first_with_their_delivery_count(void **state)
@@ -1663,6 +1702,7 @@ int main(int argc, char **argv)
         CASE(large_commands_and_replies_pass),
         CASE(published_events_reach_the_worker_in_order_and_are_acknowledged),
         CASE(unsettled_entries_fill_the_window_and_no_more),
+        CASE(large_entries_fill_the_window_by_their_bytes),
         CASE(pending_entries_come_first_with_their_delivery_count),
         CASE(a_pending_entry_whose_payload_is_gone_is_reported_as_vanished),
         CASE(a_lost_group_stream_or_database_is_made_again),

@@ -86,17 +86,19 @@ static void held_ids_are_kept_in_order_once_and_up_to_the_capacity(void **state)
 
     (void)state;
     assert_true(held_init(&h, 4));
-    assert_int_equal(held_add(&h, ID(5, 0)), HELD_NEW);
-    assert_int_equal(held_add(&h, ID(3, 0)), HELD_NEW);
-    assert_int_equal(held_add(&h, ID(5, 0)), HELD_ALREADY);
-    assert_int_equal(held_add(&h, ID(4, 0)), HELD_NEW);
-    assert_int_equal(held_add(&h, ID(9, 0)), HELD_NEW);
-    assert_int_equal(held_add(&h, ID(10, 0)), HELD_FULL);
-    assert_int_equal(held_add(&h, ID(9, 0)), HELD_ALREADY);
+    assert_int_equal(held_add(&h, ID(5, 0), 10), HELD_NEW);
+    assert_int_equal(held_add(&h, ID(3, 0), 10), HELD_NEW);
+    assert_int_equal(held_add(&h, ID(5, 0), 10), HELD_ALREADY);
+    assert_int_equal(held_add(&h, ID(4, 0), 10), HELD_NEW);
+    assert_int_equal(held_add(&h, ID(9, 0), 10), HELD_NEW);
+    assert_int_equal(held_add(&h, ID(10, 0), 10), HELD_FULL);
+    assert_int_equal(held_add(&h, ID(9, 0), 10), HELD_ALREADY);
     assert_id(h.id[0], ID(3, 0));
     assert_id(h.id[3], ID(9, 0));
+    assert_int_equal(h.bytes, 40); /* what is there already, or did not fit, weighs nothing */
     held_clear(&h);
     assert_int_equal(h.n, 0);
+    assert_int_equal(h.bytes, 0);
     held_free(&h);
 }
 
@@ -108,7 +110,7 @@ static void removing_takes_only_what_is_held(void **state)
     (void)state;
     assert_true(held_init(&h, 8));
     for (uint64_t i = 1; i <= 5; i++)
-        assert_int_equal(held_add(&h, ID(i, 0)), HELD_NEW);
+        assert_int_equal(held_add(&h, ID(i, 0), 10), HELD_NEW);
     assert_int_equal(held_remove(&h, some, 4), 2);
     assert_int_equal(h.n, 3);
     assert_id(h.id[0], ID(2, 0));
@@ -116,6 +118,28 @@ static void removing_takes_only_what_is_held(void **state)
     assert_id(h.id[2], ID(5, 0));
     assert_int_equal(held_remove(&h, some, 4), 0);
     assert_int_equal(held_remove(&h, NULL, 0), 0);
+    assert_int_equal(h.bytes, 30);
+    held_free(&h);
+}
+
+static void what_is_removed_takes_its_own_weight_along(void **state)
+{
+    static const struct entry_id large = ID(2, 0), small[] = {ID(1, 0), ID(3, 0)};
+    struct held h;
+
+    (void)state;
+    assert_true(held_init(&h, 8));
+    assert_false(held_is_heavy(&h, 0, 8)); /* nothing held: there is always room for one */
+    assert_int_equal(held_add(&h, ID(3, 0), 3), HELD_NEW);
+    assert_int_equal(held_add(&h, ID(1, 0), 1), HELD_NEW);
+    assert_int_equal(held_add(&h, ID(2, 0), 1000), HELD_NEW);
+    assert_true(held_is_heavy(&h, 1004, 1));
+    assert_false(held_is_heavy(&h, 1005, 1));
+    assert_true(held_is_heavy(&h, 8 * 1004, 8)); /* a share of eight */
+    assert_int_equal(held_remove(&h, &large, 1), 1);
+    assert_int_equal(h.bytes, 4);
+    assert_int_equal(held_remove(&h, small, 2), 2);
+    assert_int_equal(h.bytes, 0);
     held_free(&h);
 }
 
@@ -197,6 +221,7 @@ int main(void)
         cmocka_unit_test(history_becomes_shorter_while_redis_is_nearly_full),
         cmocka_unit_test(held_ids_are_kept_in_order_once_and_up_to_the_capacity),
         cmocka_unit_test(removing_takes_only_what_is_held),
+        cmocka_unit_test(what_is_removed_takes_its_own_weight_along),
         cmocka_unit_test(a_tail_begins_at_the_end),
         cmocka_unit_test(a_tail_notices_what_it_missed),
         cmocka_unit_test(a_stream_that_appears_later_is_read_from_its_beginning),
