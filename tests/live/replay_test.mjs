@@ -266,3 +266,58 @@ test('dlq: with Redis full nothing is marked; it says so, also in JSON', async (
   }
   assert.equal(sql(`select 1 from dead_letters where key = '${LATE}' and replayed_at is null and payload is not null and topic is not null`).length, 4);
 });
+
+// ---- what mends itself -----------------------------------------------------------------------------------------------
+const lettersOf = (key) => sql(`select attempts, replayed_at is not null as replayed from dead_letters where key = '${key}' order by id`);
+const notes = () => sql('select 1 from dead_letter_retries').length;
+
+test('a callback that names nobody waits until its call is known, and is then handled without anybody\'s help', async () => {
+  const key = 'mended-recording', bodies = twilioCall(key), query = `organization_id=${organization}`;
+  const recording = bodies.find((b) => b.RecordingUrl !== undefined);
+  assert.equal((await callback(all.address, 'twilio', recording)).status, 200);
+  await until(() => lettersOf(key).length === 1, 10000, 'the letter');
+  assert.equal(sql(`select 1 from calls where external_call_id = '${key}'`).length, 0);
+  await callback(all.address, 'twilio', bodies.at(-1) === recording ? bodies[0] : bodies.at(-1), { query });
+  await until(() => sql(`select 1 from call_recordings r join calls c on c.id = r.call_id where c.external_call_id = '${key}'`).length === 1, 30000, 'the recording');
+  await until(() => lettersOf(key)[0].replayed && notes() === 0, 20000, 'its mark');
+  assert.deepEqual(lettersOf(key), [{ attempts: 1, replayed: true }]);
+});
+
+test('a call of our own, named by the provider after its callback came, mends it too; letters of others wait', async () => {
+  const key = 'mended-own', stranger = 'mended-stranger';
+  const [form] = twilioCall(key), [foreign] = twilioCall(stranger);
+  await callback(all.address, 'twilio', form);
+  await callback(all.address, 'twilio', foreign);
+  await settled();
+  exec(`INSERT INTO calls (organization_id, provider, metadata) VALUES ('${other}', 'twilio', '{"attempt_id": "mend"}');
+        UPDATE calls SET external_call_id = '${key}' WHERE metadata ->> 'attempt_id' = 'mend'`);
+  await until(() => lettersOf(key)[0].replayed, 30000, 'the letter');
+  await settled();
+  assert.deepEqual(sql(`select organization_id, status from calls where external_call_id = '${key}'`).map((c) => c.organization_id), [other]);
+  assert.deepEqual(lettersOf(stranger), [{ attempts: 1, replayed: false }]);
+});
+
+test('notes about letters that are gone, replayed or failed too often go; a hopeless letter is not sent for ever', async () => {
+  exec(`INSERT INTO dead_letters (source, topic, key, reason, payload, headers, attempts, last_seen_at) VALUES
+          ('twilio', 'callback', 'mended-often', 'unknown_call', 'x', '{}', 10, now() - interval '1 hour'),
+          ('twilio', '', 'mended-never', 'unknown_call', 'x', '{}', 1, now() - interval '1 hour');
+        INSERT INTO calls (organization_id, provider, external_call_id) VALUES ('${organization}', 'twilio', 'mended-often'), ('${organization}', 'twilio', 'mended-never');
+        INSERT INTO dead_letter_retries (letter_id) VALUES (999999999)`);
+  await until(() => notes() === 0, 30000, 'no notes');
+  assert.deepEqual([lettersOf('mended-often'), lettersOf('mended-never')], [[{ attempts: 10, replayed: false }], [{ attempts: 1, replayed: false }]]);
+});
+
+test('a letter and a call that did not see each other: no note, and yet it is mended', async () => {
+  const key = 'mended-race';
+  exec(`INSERT INTO calls (organization_id, provider, external_call_id) VALUES ('${organization}', 'twilio', '${key}')`);
+  const body = new URLSearchParams(twilioCall(key)[0]).toString();
+  exec(`INSERT INTO dead_letters (source, topic, key, reason, payload, headers) VALUES ('twilio', 'callback', '${key}', 'unknown_call', '${body}',
+        '{"content-type": "application/x-www-form-urlencoded"}')`);
+  assert.equal(notes(), 0);
+  await until(() => lettersOf(key)[0].replayed, 30000, 'the letter');
+  await settled();
+  assert.ok(sql(`select status from calls where external_call_id = '${key}'`)[0].status);
+  const { text } = await get(all.admin, '/metrics');
+  assert.match(text, /^ringback_worker_mended_total [1-9]/m);
+  assert.match(text, /^ringback_worker_deadlocks_total 0/m);
+});

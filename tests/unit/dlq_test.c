@@ -12,6 +12,7 @@
 #include "event.h"
 #include "ops/dlq.h"
 #include "worker/dead_letter.h"
+#include "worker/letter.h"
 
 enum { MEMORY = 1 << 20, ERROR = 300 };
 
@@ -128,9 +129,9 @@ static struct text cell(const struct dead_letter *d, enum dead_column c)
 }
 
 /* As store_dead_letters.sql and dlq_replay.sql keep them. */
-static struct dlq_letter stored(const struct dead_letter *d)
+static struct letter stored(const struct dead_letter *d)
 {
-    return (struct dlq_letter){
+    return (struct letter){
         .source = cell(d, DEAD_SOURCE),
         .topic = cell(d, DEAD_TOPIC),
         .key = cell(d, DEAD_KEY),
@@ -159,12 +160,12 @@ static void a_letter_becomes_the_event_that_it_was(void **state)
                            .body = body,
                            .body_len = sizeof body - 1};
     struct dead_letter *d = dead_letter_make(&arena, 0, &entry, &was, &cause);
-    struct dlq_letter letter = stored(d);
+    struct letter letter = stored(d);
     struct envelope is;
     const char *why;
 
     (void)state;
-    assert_true(dlq_envelope(&letter, now_us, &arena, &is, &why));
+    assert_true(letter_envelope(&letter, now_us, &arena, &is, &why));
     assert_true(text_equal(is.source, was.source));
     assert_true(text_equal(is.topic, was.topic));
     assert_true(text_equal(is.key, was.key));
@@ -184,34 +185,34 @@ static void a_letter_becomes_the_event_that_it_was(void **state)
 
 static void what_is_missing_is_made_up_for_or_refused(void **state)
 {
-    struct dlq_letter letter = {.source = TEXT("shopify"),
+    struct letter letter = {.source = TEXT("shopify"),
                                 .topic = TEXT("orders/create"),
                                 .key = TEXT("a.myshopify.com"),
                                 .payload = TEXT("{}"),
                                 .received_us = EVENT_NO_TIME};
-    struct dlq_letter broken = letter, redacted = letter, bytes = letter;
+    struct letter broken = letter, redacted = letter, bytes = letter;
     uint8_t digest[DIGEST_SIZE];
     struct envelope is;
     const char *why = "";
 
     (void)state;
-    assert_true(dlq_envelope(&letter, now_us, &arena, &is, &why));
+    assert_true(letter_envelope(&letter, now_us, &arena, &is, &why));
     assert_int_equal(is.received_us, now_us);
     assert_int_equal(is.triggered_us, EVENT_NO_TIME);
     digest_of(digest, "{}", 2);
     assert_memory_equal(is.digest, digest, sizeof digest);
     broken.headers = TEXT("{\"url\":");
-    assert_false(dlq_envelope(&broken, now_us, &arena, &is, &why));
+    assert_false(letter_envelope(&broken, now_us, &arena, &is, &why));
     redacted.payload = TEXT_NULL;
-    assert_false(dlq_envelope(&redacted, now_us, &arena, &is, &why));
+    assert_false(letter_envelope(&redacted, now_us, &arena, &is, &why));
     bytes.source = TEXT_NULL;
-    assert_false(dlq_envelope(&bytes, now_us, &arena, &is, &why));
+    assert_false(letter_envelope(&bytes, now_us, &arena, &is, &why));
     assert_true(strlen(why) > 10);
 }
 
 static void headers_beyond_the_envelopes_room_are_left_out(void **state)
 {
-    struct dlq_letter letter = {
+    struct letter letter = {
         .source = TEXT("s"),
         .topic = TEXT("t"),
         .key = TEXT("k"),
@@ -226,7 +227,7 @@ static void headers_beyond_the_envelopes_room_are_left_out(void **state)
     const char *why;
 
     (void)state;
-    assert_true(dlq_envelope(&letter, now_us, &arena, &is, &why));
+    assert_true(letter_envelope(&letter, now_us, &arena, &is, &why));
     assert_int_equal(is.n_headers, ENVELOPE_HEADERS_MAX);
     assert_true(text_equal(is.headers[1].name, TEXT("c"))); /* b is no text */
     assert_int_equal(is.triggered_us, EVENT_NO_TIME);

@@ -1,5 +1,5 @@
-/* `ringback dlq`: what the parts share. dlq.c reads the command line, dlq_pg.c asks the database, dlq_print_pg.c prints,
- * dlq_envelope.c makes an event of a letter again, streams_redis.c appends it to its stream. */
+/* `ringback dlq`: what the parts share. dlq.c reads the command line, dlq_pg.c asks the database, dlq_print_pg.c prints;
+ * worker/letter.h makes an event of a letter again, streams.h appends it to its stream. */
 #ifndef OPS_DLQ_H
 #define OPS_DLQ_H
 
@@ -7,12 +7,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "base/arena.h"
-#include "envelope.h"
 #include "ops/selection.h"
 #include "runtime/config.h"
 
-enum { DLQ_IDS_MAX = 4096, DLQ_HEADERS_ARENA = 256 * 1024 };
+enum { DLQ_IDS_MAX = 4096 };
 
 enum dlq_verb { DLQ_LIST, DLQ_SHOW, DLQ_REPLAY, DLQ_DISCARD };
 
@@ -34,17 +32,5 @@ bool dlq_read_options(struct dlq_options *o, int argc, char **argv, int64_t now_
 
 /* They return the exit status; errors have been printed in one line. */
 int dlq_run(const struct config *config, const struct dlq_options *o);
-
-/* ---- from a letter to an event (pure) ---- */
-
-struct dlq_letter {
-    struct text source, topic, key, headers, payload;
-    struct text digest;  /* 8 bytes, or absent: computed */
-    int64_t received_us; /* EVENT_NO_TIME: not known, `now_us` */
-};
-
-/* Borrows from the letter and the arena. False: *why is a phrase for a person. */
-bool dlq_envelope(const struct dlq_letter *letter, int64_t now_us, struct arena *arena,
-                  struct envelope *out, const char **why);
 
 #endif

@@ -14,6 +14,7 @@
 #include "ops/pace.h"
 #include "ops/query_pg.h"
 #include "ops/streams.h"
+#include "worker/letter.h"
 
 enum {
     FILTERS = 8,         /* $1..$8 of all statements */
@@ -222,7 +223,7 @@ static bool send_letter(struct run *run, const PGresult *r, int row, struct aren
 {
     struct text received = cell(r, row, "received_us"), hex = cell(r, row, "payload"),
                 digest = cell(r, row, "digest");
-    struct dlq_letter letter = {
+    struct letter letter = {
         .source = cell(r, row, "source"),
         .topic = cell(r, row, "topic"),
         .key = cell(r, row, "key"),
@@ -241,7 +242,7 @@ static bool send_letter(struct run *run, const PGresult *r, int row, struct aren
     if (digest.p != NULL)
         sum = PQunescapeBytea((const unsigned char *)digest.p, &letter.digest.n);
     letter.digest.p = (const char *)sum;
-    made = dlq_envelope(&letter, pace_wall_us(), arena, &e, &why);
+    made = letter_envelope(&letter, pace_wall_us(), arena, &e, &why);
     ok = made ? streams_append(streams, &e) : keep(run, id, why);
     PQfreemem(body);
     PQfreemem(sum);
@@ -269,14 +270,14 @@ static int replay_portion(struct run *run, struct arena *arena, struct streams *
 static int replay(struct run *run)
 {
     struct streams *streams = streams_open(run->config, "dlq");
-    void *memory = malloc(DLQ_HEADERS_ARENA);
+    void *memory = malloc(LETTER_ARENA);
     int64_t from_us = pace_wall_us();
     uint64_t failed;
     struct arena arena;
     int n = -1;
 
     if (streams != NULL && memory != NULL) {
-        arena_init(&arena, memory, DLQ_HEADERS_ARENA);
+        arena_init(&arena, memory, LETTER_ARENA);
         do {
             pace_wait(run->o->rate, from_us, run->done);
             failed = run->failed;

@@ -57,7 +57,7 @@ bool streams_complain(const struct streams *s, const redisReply *r)
 
 /* ---- appending ---- */
 
-static bool send(struct streams *s, unsigned partition, int argc, const char **argv, size_t *lens)
+static bool submit(struct streams *s, unsigned partition, int argc, const char **argv, size_t *lens)
 {
     char stream[STREAM_KEY_MAX];
 
@@ -77,7 +77,7 @@ bool streams_append(struct streams *s, const struct envelope *e)
     const char *argv[APPEND_ARGS] = {"XADD", NULL, "*", "e", bytes};
     size_t lens[APPEND_ARGS] = {4, 0, 1, 1, len};
 
-    return bytes != NULL && send(s, streams_partition(s, e->key), APPEND_ARGS, argv, lens);
+    return bytes != NULL && submit(s, streams_partition(s, e->key), APPEND_ARGS, argv, lens);
 }
 
 bool streams_repeat(struct streams *s, unsigned partition, struct text bytes, const char *of)
@@ -85,7 +85,7 @@ bool streams_repeat(struct streams *s, unsigned partition, struct text bytes, co
     const char *argv[REPEAT_ARGS] = {"XADD", NULL, "*", "e", bytes.p, STREAM_COPY_FIELD, of};
     size_t lens[REPEAT_ARGS] = {4, 0, 1, 1, bytes.n, sizeof STREAM_COPY_FIELD - 1, strlen(of)};
 
-    return send(s, partition, REPEAT_ARGS, argv, lens);
+    return submit(s, partition, REPEAT_ARGS, argv, lens);
 }
 
 bool streams_confirm(struct streams *s, unsigned *confirmed)

@@ -17,6 +17,7 @@
 #include "runtime/db_error.h"
 #include "runtime/log.h"
 #include "worker/flow.h"
+#include "worker/mender.h"
 #include "worker/relay.h"
 #include "worker/timers.h"
 #include "worker/worker_metrics.h"
@@ -66,6 +67,7 @@ static struct worker {
     struct consumer *consumer; /* NULL: the schema has not been seen yet */
     struct relay *relay;
     struct timers *timers;
+    struct mender *mender;
     struct recordings *recordings; /* NULL: no store is configured */
     uv_timer_t tick, deadline;
     bool redis_up;
@@ -158,9 +160,10 @@ static bool start_consuming(void)
     flow_set_consumer(w.flow, w.consumer);
     w.relay = relay_new(w.lookups, w.consumer, w.flow, partitions);
     w.timers = timers_new(w.lookups, w.consumer, c);
+    w.mender = mender_new(w.app->loop, w.lookups, w.consumer, c);
     if (w.recordings != NULL && !recordings_start(w.recordings, w.lookups, w.consumer))
         return false;
-    return w.relay != NULL && w.timers != NULL;
+    return w.relay != NULL && w.timers != NULL && w.mender != NULL;
 }
 
 /* ---- PostgreSQL ---- */
@@ -276,6 +279,7 @@ static void on_tick(uv_timer_t *t)
     relay_kick(w.relay);
     if (w.schema_ok) {
         timers_tick(w.timers, uv_now(w.app->loop));
+        mender_tick(w.mender, uv_now(w.app->loop));
         if (w.recordings != NULL)
             recordings_tick(w.recordings, uv_now(w.app->loop));
     }
@@ -292,6 +296,7 @@ static void finish(void *ctx)
     (void)ctx;
     relay_free(w.relay);
     timers_free(w.timers);
+    mender_free(w.mender);
     recordings_free(w.recordings);
     w.done(w.done_ctx);
 }
@@ -323,6 +328,14 @@ static void close_consumer(void *ctx)
     consumer_close(w.consumer, close_pools, NULL);
 }
 
+static void close_mender(void *ctx)
+{
+    if (w.mender != NULL)
+        mender_close(w.mender, close_consumer, ctx);
+    else
+        close_consumer(ctx);
+}
+
 /* Everything that can be is committed and acknowledged; or time is up. */
 static void drained(void *ctx)
 {
@@ -335,9 +348,9 @@ static void drained(void *ctx)
     uv_close((uv_handle_t *)&w.deadline, NULL);
     flow_give_up(w.flow);
     if (w.recordings != NULL)
-        recordings_close(w.recordings, close_consumer, NULL);
+        recordings_close(w.recordings, close_mender, NULL);
     else
-        close_consumer(NULL);
+        close_mender(NULL);
 }
 
 static void on_force(uv_timer_t *t)

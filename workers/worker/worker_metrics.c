@@ -61,6 +61,8 @@ void worker_metrics_init(void)
                                       "Carts settled because their time had come");
     m->relayed = metric_counter("ringback_worker_relayed_total", NULL,
                                 "Live updates of other writers, relayed");
+    m->mended = metric_counter("ringback_worker_mended_total", NULL,
+                               "Dead letters that were sent again because their call became known");
     m->erased = metric_counter("ringback_worker_erased_total", NULL,
                                "Retained entries erased for a redaction");
 }

@@ -22,6 +22,7 @@ struct worker_metrics {
     struct metric *carts_settled;
     struct metric *relayed;
     struct metric *erased;
+    struct metric *mended;
 };
 
 extern struct worker_metrics worker_metrics;

@@ -1,11 +1,12 @@
-/* A dead letter holds all that the envelope held: worker/dead_letter.c wrote it. */
+/* A dead letter holds all that the envelope held: dead_letter.c wrote it. */
+#include "worker/letter.h"
+
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/digest.h"
 #include "base/json.h"
 #include "event.h"
-#include "ops/dlq.h"
 
 /* Decimal microseconds, as dead_letter.c writes them. */
 static int64_t time_of(struct text t)
@@ -21,7 +22,7 @@ static int64_t time_of(struct text t)
     return *end == '\0' ? n : EVENT_NO_TIME;
 }
 
-static bool read_headers(const struct dlq_letter *letter, struct arena *arena, struct envelope *out,
+static bool read_headers(const struct letter *letter, struct arena *arena, struct envelope *out,
                          const char **why)
 {
     const struct json *root;
@@ -48,7 +49,7 @@ static bool read_headers(const struct dlq_letter *letter, struct arena *arena, s
     return !arena->failed;
 }
 
-static void fill_digest(const struct dlq_letter *letter, struct envelope *out)
+static void fill_digest(const struct letter *letter, struct envelope *out)
 {
     if (letter->digest.n == sizeof out->digest)
         memcpy(out->digest, letter->digest.p, sizeof out->digest);
@@ -56,8 +57,8 @@ static void fill_digest(const struct dlq_letter *letter, struct envelope *out)
         digest_of(out->digest, out->body, out->body_len);
 }
 
-bool dlq_envelope(const struct dlq_letter *letter, int64_t now_us, struct arena *arena,
-                  struct envelope *out, const char **why)
+bool letter_envelope(const struct letter *letter, int64_t now_us, struct arena *arena,
+                     struct envelope *out, const char **why)
 {
     *out = (struct envelope){
         .source = letter->source,
