@@ -2,6 +2,7 @@
 #ifndef HANDLERS_EVENT_H
 #define HANDLERS_EVENT_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -21,6 +22,7 @@ struct shop {
         cod_gateways; /* settings.cod_gateways as JSON array text; absent: the built-in list */
     const char
         *cod_gateways_default; /* comma list of the configuration, or NULL: the built-in list */
+    bool redacting;            /* somebody of its customers was redacted */
 };
 
 /* One webhook. Everything is borrowed for the duration of the call. */

@@ -80,6 +80,11 @@ bool consumer_suspect(struct consumer *c, unsigned partition, struct entry_id id
 /* The process came back from it: nothing is left of the count. */
 void consumer_absolve(struct consumer *c, unsigned partition, struct entry_id id);
 
+/* Deletes entries that have been acknowledged (consumer_settle() said so) from the stream: nothing of them is to be kept. Does
+ * nothing when the lease has run out. */
+void consumer_forget(struct consumer *c, unsigned partition, const struct entry_id *ids,
+                     unsigned n);
+
 /* Erases retained entries of the partition's streams (personal data). Pages through both streams, entries before
  * `until`, and XDELs those for which the callback says so: for an event `payload` is its envelope, for a live update
  * its record. Events that are not acknowledged are left alone whatever `until` says (they would vanish), so

@@ -14,7 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { KEYS = 3, HEAD_ARGS = 3 + KEYS + 3, UPDATE_ARGS = 5, NUMBER_MAX = 24 };
+enum { KEYS = 3, HEAD_ARGS = 3 + KEYS + 3, UPDATE_ARGS = 5, NUMBER_MAX = 24, FORGET_MAX = 64 };
 
 #define EVERYBODY "*"
 #define IF_OURS "if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 0 end\n"
@@ -312,4 +312,24 @@ void consumer_settle(struct consumer *c, unsigned partition, const struct live_u
         send_updates(s, updates);
     else
         send_full(s); /* which takes no room */
+}
+
+void consumer_forget(struct consumer *c, unsigned partition, const struct entry_id *ids, unsigned n)
+{
+    struct partition *p = &c->parts[partition];
+    const char *argv[2 + FORGET_MAX] = {"XDEL", p->events};
+    char text[FORGET_MAX][ENTRY_ID_TEXT_MAX];
+
+    assert(partition < c->partitions);
+    if (!c->up || c->released || !consumer_owns(c, partition))
+        return;
+    for (unsigned from = 0; from < n; from += FORGET_MAX) {
+        unsigned k = n - from < FORGET_MAX ? n - from : FORGET_MAX;
+
+        for (unsigned i = 0; i < k; i++) {
+            entry_id_text(ids[from + i], text[i]);
+            argv[2 + i] = text[i];
+        }
+        (void)link_send(c->command, NULL, NULL, (int)(2 + k), argv, NULL);
+    }
 }

@@ -1,5 +1,6 @@
 -- Orders of a batch with their lines. $1..$32 rowset orders, $33..$45 rowset order_items.
--- A row moves forward only (filled(), order_held()). A deleted order stays deleted, a redacted one redacted. Lines follow the
+-- A row moves forward only (filled(), order_held()). A deleted order stays deleted, a redacted one redacted. A version whose buyer is
+-- redacted brings nothing personal; it redacts the order, unless that has a newer version by now which names another buyer. Lines follow the
 -- version that is now the row's; lines that stay as they are, are not written. A version that is already there
 -- changes nothing and is dropped before anything is locked.
 -- Answers (tbl, type, organization_id, record) for orders that really changed.
@@ -13,14 +14,12 @@
 WITH redacting AS MATERIALIZED (
     SELECT id FROM redacting_integrations($1::uuid[]) id
 ), incoming AS MATERIALIZED (
-    SELECT o.*,
-           CASE WHEN o.integration_id IN (SELECT id FROM redacting)
-                THEN EXISTS (SELECT FROM commerce_tombstones d
-                             WHERE d.integration_id = o.integration_id AND d.kind = 'redacted_order'
-                               AND d.external_id = o.external_order_id)
-                     OR is_redacted(o.integration_id, o.external_customer_id, o.customer_email, o.customer_phone,
-                                    o.order_created_at, o.source_updated_at)
-                ELSE false END AS redacted
+    SELECT o.*, b.listed OR b.gone AS gone,
+           b.listed OR (b.gone AND NOT coalesce(
+               (SELECT t.source_version > o.source_version
+                       AND names_another(t.external_customer_id, t.customer_email, o.external_customer_id, o.customer_email)
+                FROM commerce_orders t
+                WHERE t.integration_id = o.integration_id AND t.external_order_id = o.external_order_id), false)) AS redacted
     FROM unnest($1::uuid[], $2::text[], $3::uuid[], $4::text[], $5::text[], $6::text[], $7::text[], $8::text[],
                 $9::numeric[], $10::numeric[], $11::numeric[], $12::numeric[], $13::numeric[], $14::text[], $15::text[],
                 $16::text[], $17::text[], $18::text[], $19::jsonb[], $20::jsonb[], $21::text[], $22::jsonb[], $23::boolean[],
@@ -31,6 +30,18 @@ WITH redacting AS MATERIALIZED (
            payment_type, financial_status, fulfillment_status, shipping_address, billing_address, notes, tags, test, source_name,
            checkout_token, cart_token, order_created_at, cancelled_at, closed_at, source_updated_at, source_triggered_at,
            source_version)
+    CROSS JOIN LATERAL (SELECT o.integration_id IN (SELECT id FROM redacting) AS redacting OFFSET 0) r
+    CROSS JOIN LATERAL (
+        SELECT CASE WHEN r.redacting
+                    THEN EXISTS (SELECT FROM commerce_tombstones d
+                                 WHERE d.integration_id = o.integration_id AND d.kind = 'redacted_order'
+                                   AND d.external_id = o.external_order_id)
+                    ELSE false END AS listed,
+               CASE WHEN r.redacting
+                    THEN is_redacted(o.integration_id, o.external_customer_id, o.customer_email, o.customer_phone,
+                                     o.order_created_at, o.source_updated_at)
+                    ELSE false END AS gone
+        OFFSET 0) b
     WHERE (SELECT d.kind FROM commerce_tombstones d
            WHERE d.integration_id = o.integration_id AND d.kind = 'order' AND d.external_id = o.external_order_id) IS NULL
       AND (SELECT t.source_version FROM commerce_orders t
@@ -46,13 +57,13 @@ WITH redacting AS MATERIALIZED (
     SELECT o.integration_id, o.external_order_id, o.organization_id, o.order_number, 'shopify',
            (SELECT c.id FROM commerce_customers c
             WHERE c.integration_id = o.integration_id AND c.external_customer_id = o.external_customer_id),
-           CASE WHEN NOT o.redacted THEN o.external_customer_id END, CASE WHEN NOT o.redacted THEN o.customer_name END,
-           CASE WHEN NOT o.redacted THEN o.customer_email END, CASE WHEN NOT o.redacted THEN o.customer_phone END,
+           CASE WHEN NOT o.gone THEN o.external_customer_id END, CASE WHEN NOT o.gone THEN o.customer_name END,
+           CASE WHEN NOT o.gone THEN o.customer_email END, CASE WHEN NOT o.gone THEN o.customer_phone END,
            o.total_amount, o.subtotal, o.total_tax, o.total_discounts, o.total_outstanding, o.currency, o.presentment_currency,
            coalesce(o.payment_type, 'unknown')::payment_type, coalesce(o.financial_status, 'pending')::order_financial_status,
            coalesce(o.fulfillment_status, 'unfulfilled')::order_fulfillment_status,
-           CASE WHEN NOT o.redacted THEN o.shipping_address END, CASE WHEN NOT o.redacted THEN o.billing_address END,
-           CASE WHEN NOT o.redacted THEN o.notes END, o.tags, coalesce(o.test, false), o.source_name, o.checkout_token, o.cart_token,
+           CASE WHEN NOT o.gone THEN o.shipping_address END, CASE WHEN NOT o.gone THEN o.billing_address END,
+           CASE WHEN NOT o.gone THEN o.notes END, o.tags, coalesce(o.test, false), o.source_name, o.checkout_token, o.cart_token,
            o.order_created_at, o.cancelled_at, o.closed_at, o.redacted, o.source_updated_at, o.source_triggered_at,
            o.source_version, now()
     FROM incoming o

@@ -330,6 +330,51 @@ test('redaction reaches calls, transcripts, recordings, contacts, data requests 
     assert.equal(ask(`SELECT count(*) > 0 FROM live_outbox WHERE organization_id = '${s.organization_id}' AND tbl = 'commerce_orders'`), 't');
 });
 
+test('an order whose customer changed is the other customer\'s: an old version of the first one, come late, brings nothing and takes nothing', () => {
+    const other = { ...personal, external_customer_id: '6', customer_name: 'Bob Ray', customer_email: 'bob@example.com', customer_phone: '+919800000002',
+        shipping_address: { name: 'Bob Ray' }, billing_address: { name: 'Bob Ray' }, notes: 'back door' };
+    const old = [order('1', T0, personal), checkout('tok', T0, { external_customer_id: '5', customer_name: 'Ann Lee', customer_email: 'ann@example.com' })];
+    const s = fresh([order('1', T0 + 5000, { ...other, customer_phone: null, notes: null }), checkout('tok', T0 + 5000, { external_customer_id: '6', customer_name: 'Bob Ray', customer_email: 'bob@example.com' }),
+        order('2', T0 + 5000, { financial_status: 'paid' }), redaction({ external_customer_id: '5', email: 'ann@example.com', phone: '+919800000001' }, T0 + day)]);
+    play(s, old);
+    play(s, old);
+    assert.equal(anybody(s), '');
+    assert.equal(ask(`SELECT customer_email, customer_phone IS NULL, notes IS NULL, redacted FROM commerce_orders WHERE organization_id = '${s.organization_id}' AND external_order_id = '1'`), 'bob@example.com|t|t|f');
+    assert.equal(ask(`SELECT customer_email, redacted FROM commerce_checkouts WHERE organization_id = '${s.organization_id}'`), 'bob@example.com|f');
+    // A newer version that names nobody is still about whom the older one names.
+    play(s, [order('2', T0, personal)]);
+    assert.equal(anybody(s), '');
+    assert.equal(ask(`SELECT redacted FROM commerce_orders WHERE organization_id = '${s.organization_id}' AND external_order_id = '2'`), 't');
+    // Whose own order is listed is redacted whoever it names.
+    play(s, [redaction({ order_ids: ['1'] }, T0 + 2 * day), order('1', T0 + 4000, other)]);
+    assert.equal(ask(`SELECT customer_email, redacted FROM commerce_orders WHERE organization_id = '${s.organization_id}' AND external_order_id = '1'`), '|t');
+});
+
+test('what a redaction leaves: traces of all that it found, and the events that they cover', () => {
+    const s = fresh([customer('5', T0, { first_name: 'Ann', email: 'Ann@example.com', phone: '+919800000001' }), order('1', T0, personal)]);
+    play(s, [redaction({ external_customer_id: '5' }, T0 + day)]);
+    const traces = (since) => run(`EXECUTE read_redactions('{${s.integration_id}}', ${since * 1000}, 100);`).sort();
+    const hash = (text) => ask(`SELECT personal_hash('${text}')`);
+    assert.deepEqual(traces(T0 + day), [`redacted_customer|5`, `redacted_email|${hash('ann@example.com')}`, `redacted_phone|${hash('+919800000001')}`]);
+    assert.deepEqual(traces(T0 + 2 * day), []);
+    run(`INSERT INTO calls (organization_id, provider, external_call_id, redacted) VALUES ('${s.organization_id}', 'retell', 'covered', true), ('${s.organization_id}', 'retell', 'open', false);`);
+    const events = [['order', '9', '5', null, null, T0, ''], ['order', '9', '6', null, null, T0, ''], ['order', '9', null, 'ANN@example.com', null, T0, ''],
+        ['checkout', 'x', null, null, '+919800000001', T0, ''], ['checkout', 'x', '6', null, '+919800000001', T0, ''], ['order', '9', '5', null, null, T0 + 2 * day, ''],
+        ['customer', '5', '5', null, null, T0 + 2 * day, ''], ['call', 'covered', null, null, null, null, 'retell'], ['call', 'open', null, null, null, null, 'retell']];
+    const column = (i, type) => array(events.map((e) => (i === 5 ? time(e[i]) : e[i])), type);
+    assert.deepEqual(run(`EXECUTE covered_events(${array(events.map((_, i) => i), 'integer')}, ${column(0, 'text')}, ${array(events.map((e) => e[0] === 'call' ? null : s.integration_id), 'uuid')},
+        ${column(1, 'text')}, ${column(2, 'text')}, ${column(3, 'text')}, ${column(4, 'text')}, ${column(5, 'timestamptz')}, ${column(5, 'timestamptz')}, ${column(6, 'text')});`).sort(),
+    ['0', '2', '3', '6', '7']);
+});
+
+test('a payload is searched as what it means: masks of JSON and of forms, one inside the other', () => {
+    const mentions = (body) => ask(`SELECT payload_mentions(convert_to('${body}', 'UTF8'), '{}', '{Ann@Example.com}', '{+919800000001}')`);
+    for (const body of ['{"email":"ann@example.com"}', '{"email":"ann\\u0040example.com"}', '{"email":"\\u0041nn\\u0040example.com"}', 'e=ann%40example.com', '{"u":"?e=ann%40example.com"}',
+        '{"n":"{\\"e\\":\\"ann\\\\u0040example.com\\"}"}', 'To=%2B919800000001', '{"p":"\\u002b919800000001"}'])
+        assert.equal(mentions(body), 't', body);
+    for (const body of ['{"email":"ann\\u0041example.com"}', 'e=ann%41example.com', '100%', '\\u00', '{"p":"+919800000002"}']) assert.equal(mentions(body), 'f', body);
+});
+
 test('shop/redact erases the whole store', () => {
     const s = fresh([customer('5', T0, { first_name: 'Ann', phone: '+919800000001' }), order('1', T0, personal), order('2', T0, { ...personal, external_customer_id: '6' }),
         checkout('tok', T0, { customer_name: 'Ann', customer_email: 'ann@example.com' }), redaction({ kind: 'shop' }, T0 + day)]);

@@ -30,6 +30,7 @@ INSERT INTO rights VALUES
     ('call_recordings', 'siud', 'siud', '{}'),
     ('call_recording_copies', '', '', '{}'),
     ('dead_letters', '', 's', '{"key": "new"}'),
+    ('dead_letter_retries', '', '', '{}'),
     ('live_outbox', '', '', '{}'),
     ('analytics_call_daily', 's', 's', '{"day": "2020-01-01"}'),
     ('analytics_outcome_daily', 's', 's', '{"day": "2020-01-01"}'),

@@ -403,7 +403,9 @@ static void send_waiting(struct db_pool *p)
 
 static void fill(PGresult *r, const char *const *names, unsigned n)
 {
-    PGresAttDesc columns[8];
+    PGresAttDesc columns[16];
+
+    assert(n <= sizeof columns / sizeof columns[0]);
 
     memset(columns, 0, sizeof columns);
     for (unsigned i = 0; i < n; i++)
@@ -443,11 +445,13 @@ static PGresult *updates_result(const struct flight *f)
 static PGresult *shops_result(const struct flight *f)
 {
     static const char *const names[] = {"store_domain", "integration_id", "organization_id",
-                                        "status", "settings"};
+                                        "status", "settings", "redacting", "since",
+                                        "before_integration_id", "before_organization_id",
+                                        "before_settings"};
     PGresult *r = PQmakeEmptyPGresult(NULL, PGRES_TUPLES_OK);
     int row = 0;
 
-    fill(r, names, 5);
+    fill(r, names, sizeof names / sizeof names[0]);
     for (unsigned i = 0; i < f->n_shops; i++) {
         unsigned partition;
         char id[40];
@@ -460,6 +464,7 @@ static PGresult *shops_result(const struct flight *f)
         set(r, row, 2, id);
         set(r, row, 3, "connected");
         set(r, row, 4, "{}");
+        set(r, row, 5, "f");
         row++;
     }
     return r;

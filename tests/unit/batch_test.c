@@ -30,7 +30,7 @@ static int begin(void **state)
     shops = shops_new(NULL);
     assert_true(batch_init(&b, CAPACITY, BODY_MAX));
     assert_true(shops_put(shops, TEXT(SHOP), UUID_A, UUID_B,
-                          "{\"country\":\"in\",\"cod_gateways\":[\"x\"]}", 0));
+                          "{\"country\":\"in\",\"cod_gateways\":[\"x\"]}", false, 0));
     shops_put_unknown(shops, TEXT("nobody.myshopify.com"), 0);
     return 0;
 }
@@ -214,7 +214,7 @@ static void an_unknown_store_is_asked_for(void **state)
     domains = batch_unknown_shops(&b, &n);
     assert_int_equal(n, 2);
     assert_true(text_equal(domains[0]->text, TEXT("new.myshopify.com")));
-    assert_true(shops_put(shops, TEXT("new.myshopify.com"), UUID_A, UUID_B, NULL, 1));
+    assert_true(shops_put(shops, TEXT("new.myshopify.com"), UUID_A, UUID_B, NULL, false, 1));
     batch_resolve(&b, shops, 2);
     assert_int_equal(batch_handle(&b, SIZE_MAX), BATCH_READY);
     assert_int_equal(b.rows.n[ROWSET_orders], 2);

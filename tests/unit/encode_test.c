@@ -18,7 +18,7 @@ enum { MEMORY = 4 << 20 };
 static struct arena arena, out;
 static struct rows rows;
 static uint8_t integration[16] = {0xAB}, organization[16] = {0xCD};
-static bool again[64];
+static bool again[64], traced[64];
 static struct dead_letter *letters[64];
 
 static int begin(void **state)
@@ -32,6 +32,7 @@ static int begin(void **state)
     arena_reset(&out);
     rows_init(&rows, &arena);
     memset(again, 0, sizeof again);
+    memset(traced, 0, sizeof traced);
     memset(letters, 0, sizeof letters);
     return 0;
 }
@@ -434,6 +435,7 @@ static enum encode_result encode(uint32_t lo, uint32_t hi)
                               .partition = 7,
                               .letters = letters,
                               .again = again,
+                              .traced = traced,
                               .now_us = INT64_C(946684800000007),
                               .abandon_ms = 1800000,
                               .expire_ms = 1};
@@ -502,6 +504,11 @@ static void what_may_have_been_stored_before_is_published_again(void **state)
     assert_string_equal(statements(), "lock_partition/1 upsert_orders/45 rollup_apply/0");
 }
 
+static const char *column(unsigned query, unsigned c)
+{
+    return decoded(encoded.queries[query].values[c], encoded.queries[query].lengths[c]);
+}
+
 static void call(uint32_t event, const char *id, const char *version)
 {
     rows_start_event(&rows, event);
@@ -523,9 +530,33 @@ static void turn(const char *id, const char *version, int position, bool whole, 
     rows_text(&rows, COL_call_turns_content, text_of(content));
 }
 
-static const char *column(unsigned query, unsigned c)
+/* Duplicates of a batch count as well: each has an entry of its own. */
+static void what_may_speak_of_somebody_redacted_is_asked_about(void **state)
 {
-    return decoded(encoded.queries[query].values[c], encoded.queries[query].lengths[c]);
+    (void)state;
+    order(0, "a", 1, "n", "p");
+    order(1, "b", 1, "n", "p");
+    order(2, "b", 1, "n", "p");
+    rows_start_event(&rows, 3);
+    rows_begin(&rows, ROWSET_customers);
+    rows_uuid(&rows, COL_customers_integration_id, integration);
+    rows_text(&rows, COL_customers_external_customer_id, TEXT("5"));
+    rows_text(&rows, COL_customers_email, TEXT("e"));
+    rows_text(&rows, COL_customers_phone, TEXT("+1"));
+    call(4, "c", "1");
+    traced[1] = traced[2] = traced[3] = traced[4] = true;
+    assert_int_equal(encode(0, 5), ENCODE_OK);
+    assert_string_equal(statements(), "lock_partition/1 upsert_customers/13 upsert_orders/45 "
+                                      "upsert_calls/25 covered_events/10 rollup_apply/0");
+    assert_string_equal(column(4, 0), "1,2,3,4");
+    assert_string_equal(column(4, 1), "order,order,customer,call");
+    assert_string_equal(column(4, 3), "b,b,5,c");
+    assert_string_equal(column(4, 4), "null,null,5,null");
+    assert_string_equal(column(4, 5), "null,null,e,null");
+    assert_string_equal(column(4, 6), "p,p,null,null"); /* families share phones */
+    assert_string_equal(column(4, 9), "null,null,null,retell");
+    assert_int_equal(encode(0, 1), ENCODE_OK);
+    assert_string_equal(statements(), "lock_partition/1 upsert_orders/45 rollup_apply/0");
 }
 
 static void every_version_of_a_call_travels_once(void **state)
@@ -642,6 +673,7 @@ int main(void)
         T(children_follow_their_parents_version),
         T(a_request_is_in_lock_order_and_leaves_out_what_is_empty),
         T(what_may_have_been_stored_before_is_published_again),
+        T(what_may_speak_of_somebody_redacted_is_asked_about),
         T(every_version_of_a_call_travels_once),
         T(of_whole_transcripts_only_the_newest_travels),
         T(letters_travel_with_the_batch),

@@ -3,12 +3,15 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include <cmocka.h>
 
+#include "base/hmac.h"
 #include "worker/eraser.h"
+#include "worker/unmask.h"
 
 #define ORGANIZATION "bbbbbbbb-0000-4000-8000-000000000002"
 #define INTEGRATION "aaaaaaaa-0000-4000-8000-000000000001"
@@ -61,6 +64,33 @@ static bool update(const char *organization, const char *record)
     return erase_matches(&job, true, record, strlen(record), organization);
 }
 
+static bool callback(const char *url, const char *body)
+{
+    struct envelope in = {.source = TEXT("twilio"),
+                          .topic = TEXT("callback"),
+                          .key = TEXT("CA4242"),
+                          .triggered_us = INT64_MIN,
+                          .headers = {{TEXT("url"), text_of(url)}},
+                          .n_headers = 1,
+                          .body = body,
+                          .body_len = strlen(body)};
+    size_t len;
+    const void *bytes = envelope_encode(encoder, &in, &len);
+
+    return erase_matches(&job, false, bytes, len, NULL);
+}
+
+/* As personal_hash() of the database. */
+static void hash_trace(const char *kind, const char *value)
+{
+    uint8_t digest[SHA256_SIZE];
+    char hex[2 * SHA256_SIZE + 1];
+
+    sha256(digest, value, strlen(value), NULL);
+    hex_encode(hex, digest, sizeof digest);
+    assert_true(erase_trace_add(&job, kind, hex));
+}
+
 static void a_customer_is_found_by_any_trace(void **state)
 {
     static const char *const about[] = {
@@ -95,6 +125,109 @@ static void a_customer_is_found_by_any_trace(void **state)
     }
 }
 
+/* As serializers and forms write it, one inside the other too. */
+static void what_is_masked_is_found(void **state)
+{
+    static const char *const about[] = {
+        "{\"email\":\"asha\\u0040example.com\"}",
+        "{\"email\":\"\\u0061sha\\u0040EXAMPLE.com\"}",
+        "{\"url\":\"https:\\/\\/x\\/?e=asha%40example.com\"}",
+        "{\"note\":\"{\\\"email\\\":\\\"asha\\\\u0040example.com\\\"}\"}",
+        "{\"phone\":\"\\u002b919811122233\"}",
+        "{\"phone\":\"98111\\u002022233\"}",
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof about / sizeof about[0]; i++) {
+        assert_true(event("acme.myshopify.com", about[i]));
+        assert_true(update(ORGANIZATION, about[i]));
+    }
+    assert_false(event("acme.myshopify.com", "{\"email\":\"asha\\u0041example.com%\\u\\"));
+}
+
+static void unmasking_takes_away_no_more_than_the_mask(void **state)
+{
+    static const struct {
+        const char *masked, *plain;
+    } cases[] = {
+        {"", ""},
+        {"plain", "plain"},
+        {"a%40b", "a@b"},
+        {"a\\u0040b", "a@b"},
+        {"a%5Cu0040b", "a@b"},
+        {"\\u00e4 \\u20ac", "\xC3\xA4 \xE2\x82\xAC"},
+        {"50% off", "50% off"},
+        {"%4", "%4"},
+        {"%", "%"},
+        {"\\", "\\"},
+        {"\\u004", "\\u004"},
+        {"\\n\\/\\\"", "\\n/\""},
+        {"%2525252540", "%2540"}, /* three times is enough */
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        struct text t;
+
+        arena_reset(&job.arena);
+        t = unmask(&job.arena, text_of(cases[i].masked));
+        if (!text_equal(t, text_of(cases[i].plain)))
+            fail_msg("%s -> %.*s", cases[i].masked, (int)t.n, t.p);
+    }
+}
+
+/* The request names an id only; the tombstones of the commit know more. */
+static void traces_find_what_the_request_does_not_name(void **state)
+{
+    static const char *const about[] = {
+        "{\"customer_id\":4242}",
+        "{\"id\":777}",
+        "{\"email\":\"Asha@Example.com\"}",
+        "{\"email\":\"asha\\u0040example.com\"}",
+        "{\"note\":\"mail to <asha@example.com>.\"}",
+        "{\"note\":\"or to asha@example.com.\"}",
+        "{\"phone\":\"+919811122233\"}",
+    };
+    static const char *const others[] = {
+        "{\"id\":7777}",
+        "{\"id\":42420}",
+        "{\"email\":\"asha@example.co\"}",
+        "{\"email\":\"xasha@example.com\"}",
+        "{\"phone\":\"+919811122234\"}",
+        "{\"id\":919811122233}",
+        "@",
+        "{\"a\":\"@@\"}",
+    };
+
+    (void)state;
+    job.subjects[0].email = job.subjects[0].phone = job.subjects[0].order_ids = TEXT_NULL;
+    assert_true(erase_trace_add(&job, "order", "1"));
+    assert_true(erase_trace_add(&job, "redacted_order", "777"));
+    for (int i = 0; i < 300; i++) {
+        char id[24];
+
+        snprintf(id, sizeof id, "9%d", i * 1000003);
+        assert_true(erase_trace_add(&job, "redacted_customer", id));
+    }
+    hash_trace("redacted_email", "asha@example.com");
+    hash_trace("redacted_phone", "+919811122233");
+    erase_traces_sort(&job);
+    assert_int_equal(job.n_traces, 303);
+    for (size_t i = 0; i < sizeof about / sizeof about[0]; i++) {
+        assert_true(event("acme.myshopify.com", about[i]));
+        assert_false(event("other.myshopify.com", about[i]));
+        assert_true(update(ORGANIZATION, about[i]));
+    }
+    for (size_t i = 0; i < sizeof others / sizeof others[0]; i++) {
+        assert_false(event("acme.myshopify.com", others[i]));
+        assert_false(update(ORGANIZATION, others[i]));
+    }
+    assert_true(callback("https://x/?mail=asha%40example.com&x=1", "CallSid=1"));
+    assert_true(callback("https://x/", "To=%2B919811122233&From=%2B1415"));
+    assert_true(callback("https://x/", "Mail=asha%40example.com"));
+    assert_false(callback("https://x/?order_id=777", "CallSid=4242")); /* ids are not everybody's */
+}
+
 static void unknown_traces_match_nothing(void **state)
 {
     (void)state;
@@ -127,22 +260,6 @@ static void live_updates_may_be_left_alone(void **state)
     assert_int_equal(job.matched, 1);
 }
 
-static bool callback(const char *url, const char *body)
-{
-    struct envelope in = {.source = TEXT("twilio"),
-                          .topic = TEXT("callback"),
-                          .key = TEXT("CA4242"),
-                          .triggered_us = INT64_MIN,
-                          .headers = {{TEXT("url"), text_of(url)}},
-                          .n_headers = 1,
-                          .body = body,
-                          .body_len = strlen(body)};
-    size_t len;
-    const void *bytes = envelope_encode(encoder, &in, &len);
-
-    return erase_matches(&job, false, bytes, len, NULL);
-}
-
 /* Whose a callback is, it does not say for certain: the number or the address decides. */
 static void callbacks_go_by_phone_and_e_mail(void **state)
 {
@@ -170,9 +287,15 @@ static void what_cannot_be_read_is_left_alone(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        T(a_customer_is_found_by_any_trace),  T(unknown_traces_match_nothing),
-        T(a_store_goes_whole_and_alone),      T(live_updates_may_be_left_alone),
-        T(what_cannot_be_read_is_left_alone), T(callbacks_go_by_phone_and_e_mail),
+        T(what_is_masked_is_found),
+        T(unmasking_takes_away_no_more_than_the_mask),
+        T(traces_find_what_the_request_does_not_name),
+        T(a_customer_is_found_by_any_trace),
+        T(unknown_traces_match_nothing),
+        T(a_store_goes_whole_and_alone),
+        T(live_updates_may_be_left_alone),
+        T(what_cannot_be_read_is_left_alone),
+        T(callbacks_go_by_phone_and_e_mail),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

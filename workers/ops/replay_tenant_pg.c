@@ -3,7 +3,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
+#include "event.h"
 #include "ops/history.h"
 #include "ops/query_pg.h"
 #include "ops/replay.h"
@@ -86,24 +88,42 @@ void replay_tenant_close(struct replay_tenant *t)
     free(t);
 }
 
-static bool has_store(const struct replay_tenant *t, struct text domain)
+enum { STORE_DOMAIN, STORE_FROM, STORE_UNTIL }; /* of tenant_stores.sql */
+
+/* The row of the domain; -1: there is none. */
+static int find_store(const struct replay_tenant *t, struct text domain)
 {
     int low = 0, high = PQntuples(t->stores);
 
     while (low < high) {
         int middle = low + (high - low) / 2, order;
-        struct text is = text_of(PQgetvalue(t->stores, middle, 0));
+        struct text is = text_of(PQgetvalue(t->stores, middle, STORE_DOMAIN));
         size_t least = is.n < domain.n ? is.n : domain.n;
 
         order = memcmp(is.p, domain.p, least);
         if (order == 0 && is.n == domain.n)
-            return is.n > 0; /* "" stands for none */
+            return middle;
         if (order < 0 || (order == 0 && is.n < domain.n))
             low = middle + 1;
         else
             high = middle;
     }
-    return false;
+    return -1;
+}
+
+static int64_t moment(const PGresult *r, int row, int column, int64_t otherwise)
+{
+    return PQgetisnull(r, row, column) ? otherwise : strtoll(PQgetvalue(r, row, column), NULL, 10);
+}
+
+/* Whether the store was ours when it happened. */
+static bool is_ours(const struct replay_tenant *t, const struct envelope *e)
+{
+    int64_t us = e->triggered_us != EVENT_NO_TIME ? e->triggered_us : e->received_us;
+    int row = find_store(t, e->key);
+
+    return row >= 0 && us >= moment(t->stores, row, STORE_FROM, INT64_MIN) &&
+           us < moment(t->stores, row, STORE_UNTIL, INT64_MAX);
 }
 
 /* ---- calls that were ours ---- */
@@ -184,7 +204,7 @@ enum replay_owner replay_tenant_ask(struct replay_tenant *t, unsigned event,
     char source[HINT_MAX];
 
     if (text_equal(e->source, TEXT("shopify")))
-        return has_store(t, e->key) ? OWNER_US : OWNER_OTHER;
+        return is_ours(t, e) ? OWNER_US : OWNER_OTHER;
     snprintf(source, sizeof source, "%.*s", (int)(e->source.n % HINT_MAX), e->source.p);
     provider = voice_provider_find(source);
     if (provider == NULL)

@@ -20,9 +20,11 @@ bool batch_init(struct batch *b, uint32_t capacity, size_t body_max)
     b->items = calloc(capacity, sizeof *b->items);
     b->letters = calloc(capacity, sizeof *b->letters);
     b->again = calloc(capacity, sizeof *b->again);
+    b->traced = calloc(capacity, sizeof *b->traced);
+    b->covered = calloc(capacity, sizeof *b->covered);
     b->arena_max = 3 * body_max + BATCH_ARENA_EXTRA;
     if (memory == NULL || spare == NULL || b->items == NULL || b->letters == NULL ||
-        b->again == NULL) {
+        b->again == NULL || b->traced == NULL || b->covered == NULL) {
         free(memory);
         free(spare);
         return false;
@@ -37,6 +39,8 @@ void batch_free(struct batch *b)
     free(b->items);
     free(b->letters);
     free(b->again);
+    free(b->traced);
+    free(b->covered);
     free(b->arena.base);
     free(b->spare.base);
     *b = (struct batch){.n = 0};

@@ -71,6 +71,8 @@ struct batch {
     struct batch_item *items;
     struct dead_letter **letters; /* by item; NULL: none */
     bool *again;                  /* by item: may have been stored before */
+    bool *traced;                 /* by item: it may speak of somebody who was redacted */
+    bool *covered;                /* by item: it does */
     struct arena arena;
     size_t arena_max;
     size_t body_max;

@@ -42,6 +42,7 @@ enum { N_STATEMENTS = sizeof statements / sizeof statements[0] };
 static const struct db_statement lock_partition = {"schema/worker/lock_partition.sql"};
 static const struct db_statement store_dead_letters = {"schema/worker/store_dead_letters.sql"};
 static const struct db_statement republish = {"schema/worker/republish.sql"};
+static const struct db_statement covered_events = {"schema/worker/covered_events.sql"};
 static const struct db_statement rollup_apply = {"schema/worker/rollup_apply.sql"};
 
 /* A query under construction: parameters are added one by one. */
@@ -314,6 +315,127 @@ static enum encode_result add_republish(const struct encode_input *in, struct ar
     return push(out, &republish, &p);
 }
 
+/* ---- events about somebody who was redacted ---- */
+
+/* Parameters of covered_events.sql, in their order. */
+enum covered {
+    COVERED_EVENT,
+    COVERED_KIND,
+    COVERED_INTEGRATION,
+    COVERED_ID,
+    COVERED_CUSTOMER,
+    COVERED_EMAIL,
+    COVERED_PHONE,
+    COVERED_BORN,
+    COVERED_CHANGED,
+    COVERED_PROVIDER,
+    COVERED_COLUMNS
+};
+
+static const enum column_type covered_types[COVERED_COLUMNS] = {
+    [COVERED_EVENT] = COLUMN_INT4,       [COVERED_KIND] = COLUMN_TEXT,
+    [COVERED_INTEGRATION] = COLUMN_UUID, [COVERED_ID] = COLUMN_TEXT,
+    [COVERED_CUSTOMER] = COLUMN_TEXT,    [COVERED_EMAIL] = COLUMN_TEXT,
+    [COVERED_PHONE] = COLUMN_TEXT,       [COVERED_BORN] = COLUMN_TIME,
+    [COVERED_CHANGED] = COLUMN_TIME,     [COVERED_PROVIDER] = COLUMN_TEXT};
+
+/* Where the rowsets that hold personal data carry these columns; 0: they do not (a key's first column is none of them). */
+static const struct covered_source {
+    enum rowset set;
+    const char *kind;
+    unsigned column[COVERED_COLUMNS];
+    bool call; /* the first column is the provider, not the integration */
+} covered_sources[] = {
+    {ROWSET_orders,
+     "order",
+     {[COVERED_ID] = COL_orders_external_order_id,
+      [COVERED_CUSTOMER] = COL_orders_external_customer_id,
+      [COVERED_EMAIL] = COL_orders_customer_email,
+      [COVERED_PHONE] = COL_orders_customer_phone,
+      [COVERED_BORN] = COL_orders_order_created_at,
+      [COVERED_CHANGED] = COL_orders_source_updated_at},
+     false},
+    {ROWSET_checkouts,
+     "checkout",
+     {[COVERED_ID] = COL_checkouts_token,
+      [COVERED_CUSTOMER] = COL_checkouts_external_customer_id,
+      [COVERED_EMAIL] = COL_checkouts_customer_email,
+      [COVERED_PHONE] = COL_checkouts_customer_phone,
+      [COVERED_BORN] = COL_checkouts_source_created_at,
+      [COVERED_CHANGED] = COL_checkouts_source_updated_at},
+     false},
+    {ROWSET_customers,
+     "customer",
+     {[COVERED_ID] = COL_customers_external_customer_id,
+      [COVERED_CUSTOMER] = COL_customers_external_customer_id,
+      [COVERED_EMAIL] = COL_customers_email,
+      [COVERED_BORN] = COL_customers_source_created_at,
+      [COVERED_CHANGED] = COL_customers_source_updated_at},
+     false},
+    {ROWSET_calls, "call", {[COVERED_ID] = COL_calls_external_call_id}, true},
+};
+
+enum { N_COVERED_SOURCES = sizeof covered_sources / sizeof covered_sources[0] };
+
+/* The cells of one row. */
+static bool covered_row(const struct covered_source *s, const struct row *r, struct arena *arena,
+                        const struct value **cells)
+{
+    static const struct value none;
+    struct value *own = arena_alloc(arena, 2 * sizeof *own);
+
+    if (own == NULL)
+        return false;
+    own[0] = (struct value){.set = true, .num = r->event};
+    own[1] = (struct value){.set = true, .text = text_of(s->kind)};
+    for (unsigned c = 0; c < COVERED_COLUMNS; c++)
+        cells[c] = s->column[c] == 0 ? &none : &r->v[s->column[c]];
+    cells[COVERED_EVENT] = &own[0];
+    cells[COVERED_KIND] = &own[1];
+    cells[s->call ? COVERED_PROVIDER : COVERED_INTEGRATION] = &r->v[FIRST_COLUMN];
+    return true;
+}
+
+/* Visits the rows that are to be asked about; with cells it fills them, column by column. -> how many; they may be less than
+ * `room` only when the arena is full */
+static uint32_t covered_rows(const struct encode_input *in, struct arena *arena,
+                             const struct value **cells, uint32_t room)
+{
+    const struct value *row[COVERED_COLUMNS];
+    uint32_t n = 0;
+
+    for (unsigned i = 0; i < N_COVERED_SOURCES; i++)
+        for (const struct row *r = in->rows->first[covered_sources[i].set]; r != NULL;
+             r = r->next) {
+            if (r->event < in->lo || r->event >= in->hi || !in->traced[r->event])
+                continue;
+            if (cells != NULL && !covered_row(&covered_sources[i], r, arena, row))
+                return n;
+            for (unsigned c = 0; cells != NULL && c < COVERED_COLUMNS; c++)
+                cells[c * room + n] = row[c];
+            n++;
+        }
+    return n;
+}
+
+static enum encode_result add_covered(const struct encode_input *in, struct arena *arena,
+                                      struct encoded *out)
+{
+    uint32_t n = covered_rows(in, arena, NULL, 0);
+    const struct value **cells;
+    struct params p;
+
+    if (n == 0)
+        return ENCODE_OK;
+    cells = arena_alloc(arena, (size_t)n * COVERED_COLUMNS * sizeof *cells);
+    if (cells == NULL || covered_rows(in, arena, cells, n) < n ||
+        !params_begin(&p, arena, COVERED_COLUMNS))
+        return ENCODE_FULL;
+    for (unsigned c = 0; c < COVERED_COLUMNS; c++)
+        params_array(&p, covered_types[c], cells + (size_t)c * n, n);
+    return push(out, &covered_events, &p);
+}
+
 /* ---- the whole ---- */
 
 static enum encode_result add_lock(const struct encode_input *in, struct arena *arena,
@@ -348,5 +470,7 @@ enum encode_result encode_batch(const struct encode_input *in, struct arena *are
     if (out->n == 1)
         return ENCODE_NOTHING;
     r = add_republish(in, arena, out);
+    if (r == ENCODE_OK)
+        r = add_covered(in, arena, out);
     return r == ENCODE_OK ? push(out, &rollup_apply, &none) : r;
 }

@@ -1,6 +1,7 @@
 /* The rows of a range of a batch as one database request. Pure: no connection, no clock.
  * The request: lock_partition; the statements of statements.def that have rows, each once per round
- * (merge.h); dead letters; current rows for entries that were delivered before; rollup_apply. */
+ * (merge.h); dead letters; current rows for entries that were delivered before; which events speak of
+ * somebody who was redacted; rollup_apply. */
 #ifndef WORKER_ENCODE_H
 #define WORKER_ENCODE_H
 
@@ -13,7 +14,8 @@ struct encode_input {
     uint32_t lo, hi; /* events */
     unsigned partition;
     struct dead_letter *const *letters; /* by event; NULL: none */
-    const bool *again; /* by event: it may have been stored before, without anybody being told */
+    const bool *again;  /* by event: it may have been stored before, without anybody being told */
+    const bool *traced; /* by event: it may speak of somebody who was redacted */
     int64_t now_us;
     uint64_t abandon_ms, expire_ms;
 };

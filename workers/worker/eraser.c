@@ -7,7 +7,10 @@
 #include <string.h>
 #include <strings.h>
 
-enum { ENVELOPE_ROOM = 256 * 1024 };
+#include "base/hmac.h"
+#include "worker/unmask.h"
+
+enum { ENVELOPE_ROOM = 256 * 1024, E164_MAX = 15, EMAIL_MAX = 254, TRACES_MIN = 64 };
 
 unsigned erase_count(const struct batch *b, uint32_t lo, uint32_t hi)
 {
@@ -32,10 +35,10 @@ static void uuid_text(char out[37], struct text uuid)
 
 bool erase_job_make(struct erase_job *job, const struct batch *b, uint32_t lo, uint32_t hi)
 {
-    size_t room = b->body_max + ENVELOPE_ROOM;
+    size_t room = 2 * b->body_max + ENVELOPE_ROOM; /* a body, and the same unmasked */
     void *memory = malloc(room);
 
-    *job = (struct erase_job){.body_max = b->body_max};
+    *job = (struct erase_job){.body_max = b->body_max, .since_us = INT64_MAX};
     if (memory == NULL)
         return false;
     arena_init(&job->arena, memory, room);
@@ -52,6 +55,8 @@ bool erase_job_make(struct erase_job *job, const struct batch *b, uint32_t lo, u
         s->email = r->v[COL_redactions_email].text;
         s->phone = r->v[COL_redactions_phone].text;
         s->order_ids = r->v[COL_redactions_order_ids].text;
+        if (r->v[COL_redactions_redacted_at].num < job->since_us)
+            job->since_us = r->v[COL_redactions_redacted_at].num;
         job->n++;
     }
     return true;
@@ -60,7 +65,77 @@ bool erase_job_make(struct erase_job *job, const struct batch *b, uint32_t lo, u
 void erase_job_free(struct erase_job *job)
 {
     free(job->arena.base);
+    free(job->traces);
     job->arena.base = NULL;
+    job->traces = NULL;
+    job->n_traces = 0;
+}
+
+/* ---- traces ---- */
+
+static int compare_traces(const void *a, const void *b)
+{
+    const struct erase_trace *x = a, *y = b;
+
+    return x->kind != y->kind ? (int)x->kind - (int)y->kind : strcmp(x->value, y->value);
+}
+
+bool erase_trace_add(struct erase_job *job, const char *kind, const char *id)
+{
+    static const struct {
+        const char *name;
+        enum erase_trace_kind kind;
+    } kinds[] = {{"redacted_customer", TRACE_ID},
+                 {"redacted_order", TRACE_ID},
+                 {"redacted_email", TRACE_EMAIL},
+                 {"redacted_phone", TRACE_PHONE}};
+    size_t n = job->n_traces;
+
+    if ((n >= TRACES_MIN && (n & (n - 1)) == 0) || n == 0) { /* full: powers of two */
+        struct erase_trace *more =
+            realloc(job->traces, (n == 0 ? TRACES_MIN : 2 * n) * sizeof *more);
+
+        if (more == NULL)
+            return false;
+        job->traces = more;
+    }
+    for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++)
+        if (strcmp(kinds[i].name, kind) == 0 && strlen(id) <= ERASE_TRACE_MAX &&
+            n < ERASE_TRACES_MAX) {
+            struct erase_trace *t = &job->traces[job->n_traces++];
+
+            *t = (struct erase_trace){.kind = kinds[i].kind};
+            memcpy(t->value, id, strlen(id) + 1);
+        }
+    return true;
+}
+
+void erase_traces_sort(struct erase_job *job)
+{
+    if (job->n_traces > 0)
+        qsort(job->traces, job->n_traces, sizeof *job->traces, compare_traces);
+}
+
+static bool is_trace(const struct erase_job *job, const struct erase_trace *t)
+{
+    return bsearch(t, job->traces, job->n_traces, sizeof *t, compare_traces) != NULL;
+}
+
+/* personal_hash() of the database: of what it gets in lower case, which we do here. */
+static bool is_hashed(const struct erase_job *job, enum erase_trace_kind kind, struct text value)
+{
+    struct erase_trace t = {.kind = kind};
+    uint8_t digest[SHA256_SIZE];
+    char lower[EMAIL_MAX];
+    bool ok;
+
+    if (value.n == 0 || value.n > sizeof lower)
+        return false;
+    for (size_t i = 0; i < value.n; i++)
+        lower[i] = (char)tolower((unsigned char)value.p[i]);
+    sha256(digest, lower, value.n, &ok);
+    hex_encode(t.value, digest, sizeof digest);
+    return ok && is_trace(job, &t);
 }
 
 static bool is_digit(char c)
@@ -81,6 +156,55 @@ static bool has_number(struct text hay, struct text number)
         if ((p == hay.p || !is_digit(p[-1])) && (after == end || !is_digit(*after)))
             return true;
         p++;
+    }
+    return false;
+}
+
+/* A whole number: an id, or with a + before it somebody's phone. */
+static bool is_traced_number(const struct erase_job *job, struct text hay, size_t at, size_t n,
+                             bool ids)
+{
+    struct erase_trace t = {.kind = TRACE_ID};
+
+    if (ids && n <= ERASE_TRACE_MAX) {
+        memcpy(t.value, hay.p + at, n);
+        if (is_trace(job, &t))
+            return true;
+    }
+    return at > 0 && hay.p[at - 1] == '+' && n >= ERASE_PHONE_DIGITS_MIN && n <= E164_MAX &&
+           is_hashed(job, TRACE_PHONE, (struct text){hay.p + at - 1, n + 1});
+}
+
+/* The address around the @ at `at`, as far as none of `ends` and no space goes. */
+static struct text address_at(struct text hay, size_t at, const char *ends)
+{
+    size_t from = at, to = at + 1;
+
+    while (from > 0 && (unsigned char)hay.p[from - 1] > ' ' &&
+           strchr(ends, hay.p[from - 1]) == NULL)
+        from--;
+    while (to < hay.n && (unsigned char)hay.p[to] > ' ' && strchr(ends, hay.p[to]) == NULL)
+        to++;
+    while (to > at + 1 && hay.p[to - 1] == '.') /* the end of a sentence */
+        to--;
+    return (struct text){hay.p + from, to - from};
+}
+
+/* Anything of the hay that is a trace; `ids`: also ids, not only what names a person everywhere. */
+static bool has_trace(const struct erase_job *job, struct text hay, bool ids)
+{
+    for (size_t i = 0; job->n_traces > 0 && i < hay.n; i++) {
+        size_t n = 0;
+
+        while (i + n < hay.n && is_digit(hay.p[i + n]))
+            n++;
+        if (n > 0 && is_traced_number(job, hay, i, n, ids))
+            return true;
+        if (hay.p[i] == '@' &&
+            (is_hashed(job, TRACE_EMAIL, address_at(hay, i, "\"\\<>,;:")) ||
+             is_hashed(job, TRACE_EMAIL, address_at(hay, i, "\"\\<>,;:=&?/'()[]{}"))))
+            return true;
+        i += n > 0 ? n - 1 : 0;
     }
     return false;
 }
@@ -137,23 +261,38 @@ static bool has_any_order(struct text hay, struct text list)
     return false;
 }
 
-static bool is_about_customer(const struct erase_subject *s, struct text hay)
+/* `plain` is `hay` unmasked. */
+static bool is_about_customer(const struct erase_job *job, const struct erase_subject *s,
+                              struct text hay, struct text plain)
 {
-    return has_number(hay, s->customer_id) || has_folded(hay, s->email) ||
-           has_phone(hay, s->phone) || has_any_order(hay, s->order_ids);
+    return has_number(hay, s->customer_id) || has_folded(plain, s->email) ||
+           has_phone(plain, s->phone) || has_any_order(hay, s->order_ids) ||
+           has_trace(job, plain, true);
+}
+
+static bool names_person(struct erase_job *job, const struct erase_subject *s, struct text hay)
+{
+    struct text plain = unmask(&job->arena, hay);
+
+    return has_folded(plain, s->email) || has_phone(plain, s->phone) ||
+           has_trace(job, plain, false);
 }
 
 /* A callback of a voice provider: what it says, and what stands in the URL that was called. */
-static bool callback_names(const struct erase_subject *s, const struct envelope *e)
+static bool callback_names(struct erase_job *job, const struct erase_subject *s,
+                           const struct envelope *e)
 {
-    struct text body = {e->body, e->body_len};
-
     if (s->shop)
         return false;
     for (unsigned i = 0; i < e->n_headers; i++)
-        if (has_folded(e->headers[i].value, s->email) || has_phone(e->headers[i].value, s->phone))
+        if (names_person(job, s, e->headers[i].value))
             return true;
-    return has_folded(body, s->email) || has_phone(body, s->phone);
+    return names_person(job, s, (struct text){e->body, e->body_len});
+}
+
+static bool is_about(struct erase_job *job, const struct erase_subject *s, struct text hay)
+{
+    return is_about_customer(job, s, hay, unmask(&job->arena, hay));
 }
 
 static bool event_matches(struct erase_job *job, const void *payload, size_t len)
@@ -170,27 +309,27 @@ static bool event_matches(struct erase_job *job, const void *payload, size_t len
         const struct erase_subject *s = &job->subjects[i];
 
         if (!text_equal(e->source, TEXT("shopify"))) {
-            if (callback_names(s, e))
+            if (callback_names(job, s, e))
                 return true;
         } else if (text_equal(e->key, s->domain) &&
-                   (s->shop || is_about_customer(s, (struct text){e->body, e->body_len}))) {
+                   (s->shop || is_about(job, s, (struct text){e->body, e->body_len}))) {
             return true;
         }
     }
     return false;
 }
 
-static bool update_matches(const struct erase_job *job, struct text record,
-                           const char *organization_id)
+static bool update_matches(struct erase_job *job, struct text record, const char *organization_id)
 {
     static const char integration_key[] = "\"integration_id\"";
 
+    arena_reset(&job->arena);
     for (unsigned i = 0; i < job->n; i++) {
         const struct erase_subject *s = &job->subjects[i];
 
         if (organization_id == NULL || strcasecmp(organization_id, s->organization_id) != 0)
             continue;
-        if (!s->shop && is_about_customer(s, record))
+        if (!s->shop && is_about(job, s, record))
             return true;
         /* A table without the column belongs to the organization: when in doubt the update goes. */
         if (s->shop &&

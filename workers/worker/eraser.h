@@ -2,6 +2,11 @@
  * the streams and deletes. product.md, section 4: redaction erases personal data also from the
  * retained streams.
  *
+ * A request names a customer by an id, or an e-mail, or both; what the rows knew beyond it is gone with
+ * them. What is left are the tombstones that redact() has written: ids, and hashes of e-mail addresses
+ * and of numbers. So every number and address of an entry is looked up among these traces, too; and
+ * that works as well when a worker died between the commit and the erasing.
+ *
  * Only acknowledged entries are looked at, so erasing one too many loses nothing but a piece of
  * history; erasing one too few would leave personal data. Ids and phone numbers are therefore
  * looked for anywhere in a body, as whole numbers.
@@ -15,7 +20,21 @@
 
 #include "worker/batch.h"
 
-enum { ERASE_SUBJECTS_MAX = 4, ERASE_PHONE_DIGITS = 10, ERASE_PHONE_DIGITS_MIN = 7 };
+enum {
+    ERASE_SUBJECTS_MAX = 4,
+    ERASE_PHONE_DIGITS = 10,
+    ERASE_PHONE_DIGITS_MIN = 7,
+    ERASE_TRACES_MAX = 10000,
+    ERASE_TRACE_MAX = 64, /* a SHA-256 in hex; no id is longer */
+};
+
+/* The kinds of tombstones, without what two have in common: an order's id is a trace as a customer's is. */
+enum erase_trace_kind { TRACE_ID, TRACE_EMAIL, TRACE_PHONE };
+
+struct erase_trace {
+    enum erase_trace_kind kind;
+    char value[ERASE_TRACE_MAX + 1];
+};
 
 struct erase_subject {
     bool shop; /* the whole store, else one customer */
@@ -27,6 +46,9 @@ struct erase_subject {
 struct erase_job {
     struct erase_subject subjects[ERASE_SUBJECTS_MAX]; /* an event asks for one */
     unsigned n;
+    int64_t since_us;           /* the moment of the earliest of these redactions */
+    struct erase_trace *traces; /* sorted */
+    size_t n_traces;
     bool events_only;   /* leave live updates alone */
     unsigned partition; /* whose streams are being walked */
     size_t body_max;
@@ -42,6 +64,11 @@ unsigned erase_count(const struct batch *b, uint32_t lo, uint32_t hi);
  * out of memory. */
 bool erase_job_make(struct erase_job *job, const struct batch *b, uint32_t lo, uint32_t hi);
 void erase_job_free(struct erase_job *job);
+
+/* `kind` and `id` of a tombstone, at most ERASE_TRACES_MAX; kinds that are none are left out. Then erase_traces_sort(). False:
+ * out of memory. */
+bool erase_trace_add(struct erase_job *job, const char *kind, const char *id);
+void erase_traces_sort(struct erase_job *job);
 
 /* As consumer_erase_match (consumer.h); ctx is the job. */
 bool erase_matches(void *job, bool live, const void *payload, size_t len,

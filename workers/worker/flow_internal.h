@@ -72,6 +72,10 @@ struct slot {
         char partition[12];
     } freeing;
     struct erase_job erase;
+    struct erase_query { /* parameters of read_redactions.sql */
+        char stores[ERASE_SUBJECTS_MAX * 37 + 3], since[24], most[12];
+        const char *values[3];
+    } erase_query;
     struct live_update *updates; /* kept while erasing; in `out` */
     unsigned n_updates;
 };

@@ -15,7 +15,12 @@ enum {
     SHOP_INTEGRATION,
     SHOP_ORGANIZATION,
     SHOP_STATUS,
-    SHOP_SETTINGS
+    SHOP_SETTINGS,
+    SHOP_REDACTING,
+    SHOP_SINCE,
+    SHOP_BEFORE_INTEGRATION,
+    SHOP_BEFORE_ORGANIZATION,
+    SHOP_BEFORE_SETTINGS
 }; /* columns of lookup_shops.sql */
 
 enum { CALL_IDX, CALL_ORGANIZATION_ID, CALL_AGENT_ID, CALL_CAMPAIGN_ID }; /* of lookup_calls.sql */
@@ -53,11 +58,26 @@ static void learn_unknown(struct slot *s)
 
         if (!item->asked)
             continue;
-        if (shops_find(f->shops, item->envelope->key, now, &s->batch.arena, &shop) == SHOP_ASK)
+        if (shops_find(f->shops, item->envelope->key, EVENT_NO_TIME, now, &s->batch.arena, &shop) ==
+            SHOP_ASK)
             shops_put_unknown(f->shops, item->envelope->key, now);
         s->batch.arena.used = mark;
         s->batch.arena.failed = false;
     }
+}
+
+static bool learn_shop(struct shops *shops, struct text domain, const PGresult *r, int i,
+                       uint64_t now)
+{
+    char *since = cell(r, i, SHOP_SINCE);
+
+    return shops_put(shops, domain, PQgetvalue(r, i, SHOP_INTEGRATION),
+                     PQgetvalue(r, i, SHOP_ORGANIZATION), cell(r, i, SHOP_SETTINGS),
+                     *PQgetvalue(r, i, SHOP_REDACTING) == 't', now) &&
+           (since == NULL || shops_put_before(shops, domain, strtoll(since, NULL, 10),
+                                              PQgetvalue(r, i, SHOP_BEFORE_INTEGRATION),
+                                              PQgetvalue(r, i, SHOP_BEFORE_ORGANIZATION),
+                                              cell(r, i, SHOP_BEFORE_SETTINGS)));
 }
 
 static bool learn_shops(struct slot *s, const PGresult *r)
@@ -70,8 +90,7 @@ static bool learn_shops(struct slot *s, const PGresult *r)
 
         for (char *p = domain; *p != '\0'; p++)
             *p = (char)(*p >= 'A' && *p <= 'Z' ? *p - 'A' + 'a' : *p);
-        if (!shops_put(f->shops, text_of(domain), PQgetvalue(r, i, SHOP_INTEGRATION),
-                       PQgetvalue(r, i, SHOP_ORGANIZATION), cell(r, i, SHOP_SETTINGS), now))
+        if (!learn_shop(f->shops, text_of(domain), r, i, now))
             return false; /* it would pass for one that does not exist */
     }
     learn_unknown(s);

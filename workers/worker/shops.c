@@ -11,14 +11,20 @@
 
 enum { BUCKETS = 2 * SHOPS_MAX, SETTINGS_ARENA = 8192 };
 
-struct cached {
-    char domain[SHOP_DOMAIN_MAX + 1];
-    uint16_t next; /* in the bucket */
-    bool used, known;
-    uint64_t until_ms;
+/* One connection of a store. */
+struct connection {
     uint8_t integration_id[16], organization_id[16];
     char country[SHOP_COUNTRY_MAX];
     char *cod_gateways; /* JSON array text, NULL: none */
+};
+
+struct cached {
+    char domain[SHOP_DOMAIN_MAX + 1];
+    uint16_t next; /* in the bucket */
+    bool used, known, redacting;
+    uint64_t until_ms;
+    int64_t since_us; /* earlier events are those of `before`; EVENT_NO_TIME: there is none */
+    struct connection now, before;
 };
 
 struct shops {
@@ -44,8 +50,10 @@ struct shops *shops_new(const char *cod_gateways_default)
 void shops_free(struct shops *s)
 {
     for (unsigned i = 0; s != NULL && i < SHOPS_MAX; i++) {
-        if (s->slots[i] != NULL)
-            free(s->slots[i]->cod_gateways);
+        if (s->slots[i] != NULL) {
+            free(s->slots[i]->now.cod_gateways);
+            free(s->slots[i]->before.cod_gateways);
+        }
         free(s->slots[i]);
     }
     free(s);
@@ -104,9 +112,10 @@ static struct cached *claim(struct shops *s, struct text domain)
     return c;
 }
 
-enum shop_answer shops_find(const struct shops *s, struct text domain, uint64_t now_ms,
-                            struct arena *arena, const struct shop **shop)
+enum shop_answer shops_find(const struct shops *s, struct text domain, int64_t event_us,
+                            uint64_t now_ms, struct arena *arena, const struct shop **shop)
 {
+    const struct connection *of;
     const struct cached *c;
     struct shop *copy;
 
@@ -120,21 +129,23 @@ enum shop_answer shops_find(const struct shops *s, struct text domain, uint64_t 
     *shop = copy = arena_alloc(arena, sizeof *copy);
     if (copy == NULL)
         return SHOP_KNOWN;
-    memcpy(copy->integration_id, c->integration_id, 16);
-    memcpy(copy->organization_id, c->organization_id, 16);
+    of = event_us != EVENT_NO_TIME && event_us < c->since_us ? &c->before : &c->now;
+    memcpy(copy->integration_id, of->integration_id, 16);
+    memcpy(copy->organization_id, of->organization_id, 16);
     copy->domain = arena_copy(arena, c->domain, strlen(c->domain));
     copy->country =
-        c->country[0] == '\0' ? NULL : arena_copy(arena, c->country, strlen(c->country));
-    if (c->cod_gateways != NULL)
-        copy->cod_gateways = text_of(arena_copy(arena, c->cod_gateways, strlen(c->cod_gateways)));
+        of->country[0] == '\0' ? NULL : arena_copy(arena, of->country, strlen(of->country));
+    if (of->cod_gateways != NULL)
+        copy->cod_gateways = text_of(arena_copy(arena, of->cod_gateways, strlen(of->cod_gateways)));
     copy->cod_gateways_default = s->cod_gateways_default;
+    copy->redacting = c->redacting;
     if (arena->failed)
         *shop = NULL;
     return SHOP_KNOWN;
 }
 
 /* False: out of memory. */
-static bool read_settings(struct cached *c, const char *settings)
+static bool read_settings(struct connection *c, const char *settings)
 {
     _Alignas(max_align_t) char memory[SETTINGS_ARENA];
     struct arena arena;
@@ -191,7 +202,7 @@ bool uuid_parse(const char *text, uint8_t out[16])
 }
 
 bool shops_put(struct shops *s, struct text domain, const char *integration_id,
-               const char *organization_id, const char *settings, uint64_t now_ms)
+               const char *organization_id, const char *settings, bool redacting, uint64_t now_ms)
 {
     uint8_t integration[16], organization[16];
     struct cached *c;
@@ -201,14 +212,33 @@ bool shops_put(struct shops *s, struct text domain, const char *integration_id,
     c = claim(s, domain);
     if (c == NULL)
         return false;
-    memcpy(c->integration_id, integration, 16);
-    memcpy(c->organization_id, organization, 16);
+    memcpy(c->now.integration_id, integration, 16);
+    memcpy(c->now.organization_id, organization, 16);
+    c->since_us = EVENT_NO_TIME;
     c->known = true;
+    c->redacting = redacting;
     c->until_ms = 0;
-    if (!read_settings(c, settings))
+    if (!read_settings(&c->now, settings))
         return false;
     c->until_ms = now_ms + SHOP_TTL_MS;
     return true;
+}
+
+bool shops_put_before(struct shops *s, struct text domain, int64_t since_us,
+                      const char *integration_id, const char *organization_id, const char *settings)
+{
+    struct cached *c = find(s, domain);
+
+    if (c == NULL || !c->known)
+        return false;
+    if (uuid_parse(integration_id, c->before.integration_id) &&
+        uuid_parse(organization_id, c->before.organization_id) &&
+        read_settings(&c->before, settings)) {
+        c->since_us = since_us;
+        return true;
+    }
+    c->until_ms = 0; /* half known is not known */
+    return false;
 }
 
 void shops_put_unknown(struct shops *s, struct text domain, uint64_t now_ms)

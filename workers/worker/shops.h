@@ -23,14 +23,20 @@ struct shops;
 struct shops *shops_new(const char *cod_gateways_default);
 void shops_free(struct shops *s);
 
-/* SHOP_KNOWN: *shop is a copy in the arena (NULL: it is full), good for as long as the arena. */
-enum shop_answer shops_find(const struct shops *s, struct text domain, uint64_t now_ms,
-                            struct arena *arena, const struct shop **shop);
+/* SHOP_KNOWN: *shop is a copy in the arena (NULL: it is full), good for as long as the arena. event_us: when what is asked for
+ * happened, since a store may have moved from one organization to another; EVENT_NO_TIME: now. */
+enum shop_answer shops_find(const struct shops *s, struct text domain, int64_t event_us,
+                            uint64_t now_ms, struct arena *arena, const struct shop **shop);
 
 /* One row of lookup_shops.sql. `settings` is JSON text or NULL; what is wrong in it is left out.
- * False: out of memory, or an id that is none (the row is not stored). */
+ * `redacting`: somebody was redacted. False: out of memory, or an id that is none (the row is not stored). */
 bool shops_put(struct shops *s, struct text domain, const char *integration_id,
-               const char *organization_id, const char *settings, uint64_t now_ms);
+               const char *organization_id, const char *settings, bool redacting, uint64_t now_ms);
+
+/* Behind shops_put(): until since_us the domain was another organization's, and what happened then is still that one's. */
+bool shops_put_before(struct shops *s, struct text domain, int64_t since_us,
+                      const char *integration_id, const char *organization_id,
+                      const char *settings);
 
 /* The database knows no such store. */
 void shops_put_unknown(struct shops *s, struct text domain, uint64_t now_ms);

@@ -27,11 +27,14 @@ static void no_such_shop(struct batch *b, uint32_t i)
     batch_reject(b, i, REASON_UNKNOWN_SHOP, "no connected store has this domain");
 }
 
+/* Whose it is, is decided by when it happened: a store may have moved to another organization since. */
 static void find_shop(struct batch *b, uint32_t i, const struct shops *shops, uint64_t now_ms)
 {
     struct batch_item *item = &b->items[i];
+    const struct envelope *e = item->envelope;
+    int64_t event_us = e->triggered_us != EVENT_NO_TIME ? e->triggered_us : e->received_us;
 
-    switch (shops_find(shops, item->envelope->key, now_ms, &b->arena, &item->shop)) {
+    switch (shops_find(shops, e->key, event_us, now_ms, &b->arena, &item->shop)) {
     case SHOP_KNOWN: /* without memory for it the arena has failed, which the caller sees */
         item->organization_id = item->shop == NULL ? NULL : item->shop->organization_id;
         break;

@@ -116,12 +116,53 @@ static void on_suspect_settled(void *ctx, bool ok)
     next_range(s);
 }
 
-/* The range is stored: tells the dashboards and acknowledges. `settled` gets ctx. */
+/* Covered events of a range that is being acknowledged. */
+struct covered {
+    struct consumer *consumer;
+    unsigned partition, n;
+    void (*settled)(void *ctx, bool ok); /* then */
+    void *ctx;
+    struct entry_id ids[];
+};
+
+static void on_settled_covered(void *ctx, bool ok)
+{
+    struct covered *c = ctx;
+
+    if (ok) { /* else they come again, and must be there then */
+        consumer_forget(c->consumer, c->partition, c->ids, c->n);
+        metric_add(worker_metrics.erased, c->n);
+    }
+    c->settled(c->ctx, ok);
+    free(c);
+}
+
+/* NULL: there are none. Without memory they stay in the stream until their retention ends. */
+static struct covered *covered_of(const struct slot *s, const struct entry_id *ids)
+{
+    struct covered *c = NULL;
+    unsigned n = 0;
+
+    for (uint32_t i = s->lo; i < s->hi; i++)
+        n += s->batch.covered[i];
+    if (n > 0)
+        c = malloc(sizeof *c + n * sizeof *ids);
+    if (c == NULL)
+        return NULL;
+    *c = (struct covered){.consumer = s->flow->consumer, .partition = s->batch.partition};
+    for (uint32_t i = s->lo; i < s->hi; i++)
+        if (s->batch.covered[i])
+            c->ids[c->n++] = ids[i - s->lo];
+    return c;
+}
+
+/* The range is stored: tells the dashboards and acknowledges; of covered events (redactions) nothing stays. `settled` gets ctx. */
 static void acknowledge(struct slot *s, const struct live_update *updates, unsigned n,
                         void (*settled)(void *ctx, bool ok), void *ctx)
 {
     struct flow *f = s->flow;
     uint32_t n_ids = s->hi - s->lo;
+    struct covered *covered;
     struct entry_id *ids;
 
     count_events(s);
@@ -131,6 +172,13 @@ static void acknowledge(struct slot *s, const struct live_update *updates, unsig
     for (uint32_t i = 0; i < n_ids; i++)
         ids[i] = s->batch.items[s->lo + i].entry->id;
     f->settling++;
+    covered = covered_of(s, ids);
+    if (covered != NULL) {
+        covered->settled = settled;
+        covered->ctx = ctx;
+        settled = on_settled_covered;
+        ctx = covered;
+    }
     consumer_settle(f->consumer, s->batch.partition, updates, n, ids, n_ids, settled, ctx);
     metric_add(worker_metrics.live_updates, n);
     batch_drop(&s->batch, s->lo, s->hi);
@@ -190,8 +238,25 @@ static struct live_update *collect_updates(struct arena *arena, PGresult **resul
 
 /* ---- redactions ---- */
 
+/* Which events of the range speak of somebody who was redacted: covered_events.sql told. */
+static void note_covered(struct slot *s, PGresult **results, unsigned n_results)
+{
+    for (unsigned i = 0; i < n_results; i++) {
+        const PGresult *r = results[i];
+        bool covered =
+            r != NULL && PQnfields(r) == 1 && strcmp(PQfname(r, 0), "covered_event") == 0;
+
+        for (int row = 0; covered && row < PQntuples(r); row++) {
+            unsigned long event = strtoul(PQgetvalue(r, row, 0), NULL, 10);
+
+            if (event >= s->lo && event < s->hi)
+                s->batch.covered[event] = true;
+        }
+    }
+}
+
 /* A redact event is a range of its own. What came before it is acknowledged by then, and so can be erased
- * from the streams; only then is the event itself acknowledged, told to dashboards, and its own
+ * from the streams, by what the request names and by the traces that the commit has left; only then is the event itself acknowledged, told to dashboards, and its own
  * entry erased too. */
 
 static void on_own_entry_erased(void *ctx, bool ok)
@@ -207,6 +272,7 @@ static void on_own_entry_erased(void *ctx, bool ok)
 }
 
 static void on_erased(void *ctx, bool ok);
+static void erase_later(struct slot *s);
 
 static void erase_partition(struct slot *s)
 {
@@ -219,12 +285,7 @@ static void on_erased(void *ctx, bool ok)
     struct slot *s = ((struct erase_job *)ctx)->owner;
 
     if (s->lost || !ok) {
-        erase_job_free(&s->erase);
-        if (s->lost)
-            slot_close(s); /* the next owner does it again */
-        else
-            slot_pause(s, SLOT_SENDING,
-                       ERASE_RETRY_MS); /* all of it again, which stores nothing new */
+        erase_later(s);
         return;
     }
     if (++s->erase.partition < s->flow->planner.limits.partitions) {
@@ -237,15 +298,62 @@ static void on_erased(void *ctx, bool ok)
                    on_own_entry_erased, &s->erase);
 }
 
+/* All of it again, which stores nothing new. */
+static void erase_later(struct slot *s)
+{
+    erase_job_free(&s->erase);
+    if (s->lost)
+        slot_close(s); /* the next owner does it */
+    else
+        slot_pause(s, SLOT_SENDING, ERASE_RETRY_MS);
+}
+
+static void on_traces(struct db_request *request, const struct db_outcome *o)
+{
+    struct slot *s = request->ctx;
+    bool ok = o->ok && !s->lost;
+
+    for (int row = 0; ok && row < PQntuples(o->results[0]); row++)
+        ok = erase_trace_add(&s->erase, PQgetvalue(o->results[0], row, 0),
+                             PQgetvalue(o->results[0], row, 1));
+    if (!ok) {
+        erase_later(s);
+        return;
+    }
+    erase_traces_sort(&s->erase);
+    erase_partition(s);
+}
+
 static void erase(struct slot *s)
 {
+    static const struct db_statement read_redactions = {"schema/worker/read_redactions.sql"};
+    struct erase_query *q = &s->erase_query;
+    size_t n = 0;
+
+    shops_forget(s->flow->shops); /* this one is redacting now */
     if (!erase_job_make(&s->erase, &s->batch, s->lo, s->hi)) {
         slot_pause(s, SLOT_SENDING, ERASE_RETRY_MS);
         return;
     }
     s->erase.owner = s;
     s->state = SLOT_ERASING;
-    erase_partition(s);
+    for (unsigned i = 0; i < s->erase.n; i++)
+        n += (size_t)snprintf(q->stores + n, sizeof q->stores - n, "%c%s", i == 0 ? '{' : ',',
+                              s->erase.subjects[i].integration_id);
+    snprintf(q->stores + n, sizeof q->stores - n, "}");
+    snprintf(q->since, sizeof q->since, "%lld", (long long)s->erase.since_us);
+    snprintf(q->most, sizeof q->most, "%d", ERASE_TRACES_MAX);
+    q->values[0] = q->stores;
+    q->values[1] = q->since;
+    q->values[2] = q->most;
+    s->lookups[0] =
+        (struct db_query){.statement = &read_redactions, .n_params = 3, .values = q->values};
+    s->request = (struct db_request){.queries = s->lookups,
+                                     .n_queries = 1,
+                                     .done = on_traces,
+                                     .ctx = s,
+                                     .deadline_ms = LOOKUP_DEADLINE_MS};
+    db_submit(s->flow->options.lookups, &s->request);
 }
 
 /* Copies what points into results that are about to go away. False: no room. */
@@ -300,6 +408,7 @@ static void committed(struct slot *s, PGresult **results, unsigned n_results)
     updates = collect_updates(&s->out, results, n_results, &n);
     if (updates == NULL && n > 0 && grow_out(s, n * sizeof *updates + OUT_ARENA_MIN))
         updates = collect_updates(&s->out, results, n_results, &n);
+    note_covered(s, results, n_results);
     if (updates == NULL && n > 0) {
         log_error("no memory for live updates", "updates", log_num(n), NULL);
         metric_add(worker_metrics.live_dropped, n);
@@ -484,12 +593,20 @@ static enum encode_result encode(struct slot *s)
         .partition = s->batch.partition,
         .letters = s->batch.letters,
         .again = s->batch.again,
+        .traced = s->batch.traced,
         .now_us = wall_us(),
         .abandon_ms = CONFIG_NUMBER(c, CART_ABANDON_AFTER),
         .expire_ms = CONFIG_NUMBER(c, CART_EXPIRE_AFTER),
     };
     enum encode_result r;
 
+    for (uint32_t i = s->lo; i < s->hi; i++) {
+        const struct batch_item *item = &s->batch.items[i];
+
+        s->batch.covered[i] = false;
+        s->batch.traced[i] =
+            item->provider != NULL || (item->shop != NULL && item->shop->redacting);
+    }
     if (s->out.size > OUT_ARENA_KEEP) {
         void *memory = malloc(OUT_ARENA_KEEP);
 
