@@ -158,7 +158,7 @@ test('settings and doctor say what is wrong', async () => {
     .filter((f) => f.what === 'jwks').map((f) => `${f.finding} ${f.text}`).join();
   assert.equal(await finds(), '');
   assert.equal(await finds(url), 'ok 2 public keys');
-  assert.match(await finds('http://127.0.0.1:1/x'), /^fail no keys came from http:\/\/127\.0\.0\.1:1\/x: .*connect/i);
+  assert.match(await finds('http://127.0.0.1:1/x?key=hidden'), /^fail no keys came from http:\/\/127\.0\.0\.1:1\/x: .*connect/i);
   for (const [s, text, says] of [[404, 'no', /answered 404/], [200, '<html>', /is no JWKS/], [200, ' '.repeat(300000), /too long/],
     [302, '', /answered 302/], [200, '{"keys":[]}', /^warn no key that can be used/]]) {
     [status, published] = [s, text];

@@ -12,7 +12,8 @@
 /* What supabase-js and ours send (facts: Supabase's HTTP dialect). */
 #define CORS_TAKES                                                                                 \
     "authorization, apikey, content-type, accept, if-none-match, x-organization-id, "              \
-    "x-request-id, x-client-info, x-retry-count, prefer, traceparent, tracestate, baggage"
+    "x-request-id, range, if-range, x-client-info, x-retry-count, prefer, traceparent, "           \
+    "tracestate, baggage"
 #define CORS_SHOWS "ETag, Retry-After, X-Request-Id, Content-Length"
 
 struct headers {

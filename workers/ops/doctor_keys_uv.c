@@ -25,13 +25,13 @@ static void on_answered(void *ctx)
 
 static void say(struct doctor *d, const struct keyring *k)
 {
-    const char *url = CONFIG_TEXT(d->config, JWKS_URL), *trouble = keyring_trouble(k);
+    const char *trouble = keyring_trouble(k);
 
     if (*trouble != '\0')
         doctor_says(d, FINDING_FAIL, "jwks",
                     "RINGBACK_JWKS_URL must answer with a JWKS, such as "
                     "https://PROJECT.supabase.co/auth/v1/.well-known/jwks.json",
-                    "no keys came from %s: %s", url, trouble);
+                    "no keys came from %s: %s", keyring_url(k), trouble);
     else if (keyring_size(k) == 0)
         doctor_says(d, FINDING_WARN, "jwks",
                     "only tokens signed with RINGBACK_JWT_SECRET are admitted until it has some",

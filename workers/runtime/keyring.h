@@ -51,6 +51,8 @@ const char *keyring_ready(const struct keyring *k);
 /* Public keys at hand, and why the last fetch failed ("": it did not). */
 unsigned keyring_size(const struct keyring *k);
 const char *keyring_trouble(const struct keyring *k);
+/* The URL as it may be shown. */
+const char *keyring_url(const struct keyring *k);
 
 /* Nobody may wait. on_closed comes later. */
 void keyring_close(struct keyring *k, void (*on_closed)(void *ctx), void *ctx);

@@ -17,7 +17,7 @@
 #include "runtime/metrics.h"
 #include "runtime/watched_file.h"
 
-enum { TROUBLE_MAX = 256 };
+enum { TROUBLE_MAX = 256, SHOWN_MAX = 256 };
 
 struct keyring {
     uv_loop_t *loop;
@@ -29,7 +29,8 @@ struct keyring {
     struct jwt_cache *cache;
     struct jwks_plan plan;
     struct asker *asker;
-    struct ask *fetch; /* under way */
+    struct ask *fetch;     /* under way */
+    char shown[SHOWN_MAX]; /* the URL without its query, in which somebody may keep a key */
     char trouble[TROUBLE_MAX];
     struct keyring_waiter *waiters;
     unsigned n_waiters;
@@ -194,7 +195,7 @@ static void on_fetched(void *ctx, const struct ask_answer *answer)
     } else {
         if (!had_trouble)
             log_warn("RINGBACK_JWKS_URL: no keys came; those that were there before are kept",
-                     "value", k->url, "reason", k->trouble, NULL);
+                     "value", k->shown, "reason", k->trouble, NULL);
         metric_add(k->failed, 1);
         jwks_plan_failed(&k->plan, now);
     }
@@ -297,6 +298,11 @@ const char *keyring_trouble(const struct keyring *k)
     return k->trouble;
 }
 
+const char *keyring_url(const struct keyring *k)
+{
+    return k->shown;
+}
+
 /* ---- life ---- */
 
 static void register_metrics(struct keyring *k)
@@ -349,6 +355,8 @@ struct keyring *keyring_open(uv_loop_t *loop, const struct config *config, char 
     k->url = CONFIG_TEXT(config, JWKS_URL);
     k->file =
         (struct watched_file){.path = CONFIG_TEXT(config, JWKS_FILE), .max = KEYRING_DOCUMENT_MAX};
+    if (k->url != NULL)
+        snprintf(k->shown, sizeof k->shown, "%.*s", (int)strcspn(k->url, "?#"), k->url);
     k->cache = jwt_cache_new();
     if (!load(k, error, error_size) || (k->url != NULL && (k->asker = asker_new(loop)) == NULL)) {
         keyring_free(k);
