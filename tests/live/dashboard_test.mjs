@@ -258,6 +258,27 @@ test('a phone shows all of it without scrolling sideways, and a call\'s address 
   await small.context().close();
 });
 
+test('a binary without the libraries says so and shows its numbers as a table; an API that is away is waited for', async () => {
+  const bare = await open();
+  bare.mayFail = true; // the browser itself reports the 404
+  for (const name of ['supabase', 'chart']) await bare.route(`**/assets/${name}.js`, (route) => route.fulfill({ status: 404 }));
+  await bare.goto(`http://${server.address}/#token=${token()}`);
+  await bare.reload();
+  await reads('#sign-in-error', /without the page's libraries/, bare);
+  await bare.unroute('**/assets/supabase.js');
+  await bare.reload(); // the token was kept
+  await reads('#by-day', /chart library is not in this binary/, bare);
+  await bare.getByText('Show as a table').click();
+  await reads('#by-day-table tbody tr:first-child', /\t1\t1\t0/, bare);
+  await bare.route('**/v1/organization', (route) => route.fulfill({ status: 503, json: { error: { message: 'The database is away' } } }));
+  await bare.reload();
+  await reads('#sign-in-error', /The database is away\. Trying again\./, bare);
+  await bare.unroute('**/v1/organization');
+  await bare.locator('#live[data-state=live]').waitFor(); // by itself
+  await bare.context().close();
+  strange.splice(0, strange.length, ...strange.filter((line) => !/^404 .*(supabase|chart)\.js$|^503 .*organization$/.test(line)));
+});
+
 test('axe finds nothing that shuts people out, in light and in dark, in the page, a call and the sign-in', async () => {
   const source = axe();
   const faults = async (of, what) => {

@@ -10,16 +10,19 @@ import { $ } from './dom.js';
 import { Feed } from './feed.js';
 import { count, day, setZone } from './format.js';
 import { Live } from './live.js';
-import { Refresh } from './refresh.js';
+import { Refresh, passes } from './refresh.js';
 import { claims, forget, keep, stored } from './session.js';
 import { Tiles } from './tiles.js';
 
 const TICK_MS = 20000;
+const COUNT_MS = 3000; // rows are shown as they arrive; how many there are, and what moved up behind a deleted one, soon after
+const RETRY_MS = 3000;
 const ENDED = 'Your session has ended. Sign in again.';
 const CHART_PERIOD = { today: 'week', week: 'week', month: 'month' };
 
 const tiles = new Tiles($('tiles'));
 let page = null; // while signed in
+let again; // the next attempt to sign in, when the server did not answer
 
 class Page {
   constructor(token, organization) {
@@ -35,13 +38,13 @@ class Page {
     const reads = (name, read, pause) => new Refresh(read, { pause, onDone: (error) => this.wasRead(name, error) });
     this.refresh = {
       outcomes: reads('outcomes', () => this.readOutcomes(), 700), chart: reads('chart', () => this.readChart(), 1500),
-      orders: reads('orders', () => this.orders.load(), 2000), carts: reads('carts', () => this.carts.load(), 2000),
+      orders: reads('orders', () => this.orders.load(), COUNT_MS), carts: reads('carts', () => this.carts.load(), COUNT_MS),
       calls: reads('calls', () => this.calls.load(), 1500),
     };
     this.listeners = new AbortController();
     $('period').addEventListener('change', () => { tiles.forget(); this.refresh.outcomes.now(); this.refresh.chart.now(); }, { signal: this.listeners.signal });
     $('banner-retry').addEventListener('click', () => this.live.retry(), { signal: this.listeners.signal });
-    this.ticking = setInterval(() => { this.orders.tick(); this.carts.tick(); this.calls.tick(); }, TICK_MS);
+    this.ticking = setInterval(() => this.tick(), TICK_MS);
     this.live = new Live(token, organization.id, { onState: (state, why) => this.connected(state, why), onChange: (table, change) => this.changed(table, change) });
     this.call = new CallView(this.api, this.live);
     this.readAll();
@@ -72,14 +75,23 @@ class Page {
 
   changed(table, change) {
     switch (table) {
-      case 'commerce_orders': return this.orders.change(change);
-      case 'commerce_abandoned_carts': return this.carts.change(change);
+      case 'commerce_orders':
+        this.orders.change(change);
+        return this.refresh.orders.ask(COUNT_MS);
+      case 'commerce_abandoned_carts':
+        this.carts.change(change);
+        return this.refresh.carts.ask(COUNT_MS);
       case 'calls':
         if (this.calls.change(change)) this.refresh.calls.ask(300);
         return this.call.change(change);
       case 'analytics_call_daily': return this.refresh.chart.ask(100);
       default: return this.refresh.outcomes.ask(50);
     }
+  }
+
+  tick() {
+    for (const list of [this.orders, this.carts, this.calls]) list.tick();
+    if (this.expired()) this.refresh.outcomes.now(); // the server has the last word, by its own clock
   }
 
   /** Whatever happened in between: joined again means read again. */
@@ -96,7 +108,7 @@ class Page {
 
   wasRead(name, error) {
     if (error?.status === 401) signOut(ENDED);
-    else this.banner.reading(name, error);
+    else if (error?.status !== 429) this.banner.reading(name, error); // too often: later, then
   }
 
   close() {
@@ -112,10 +124,10 @@ class Page {
   }
 }
 
-function signOut(reason = '') {
+/** The form, with a sentence; the token is kept when it may still be good. */
+function askForToken(reason) {
   page?.close();
   page = null;
-  forget();
   tiles.forget();
   document.title = 'Ringback';
   $('dashboard').hidden = true;
@@ -125,22 +137,25 @@ function signOut(reason = '') {
   $('token').focus();
 }
 
-/** Asks who this is; the answer's sentence when the token is of no use. */
+function signOut(reason = '') {
+  forget();
+  clearTimeout(again);
+  askForToken(reason);
+}
+
+/** Asks who this is. */
 async function signIn(token) {
-  if (!globalThis.supabase) {
-    signOut('This binary was built without the page\'s libraries, because npm was not available: build it again where it is.');
-    return;
-  }
-  if (claims(token)?.sub === undefined) {
-    signOut(token ? 'This is no token: it has three parts with dots between them.' : '');
-    return;
-  }
+  clearTimeout(again);
+  if (!globalThis.supabase) return askForToken('This binary was built without the page\'s libraries, because npm was not available: build it again where it is.');
+  if (claims(token)?.sub === undefined) return signOut('This is no token: it has three parts with dots between them.');
   let organization;
   try {
     ({ data: organization } = await new Api(token).get('/organization'));
   } catch (error) {
-    signOut(error.status === 401 ? 'This token is not valid, or no longer.' : error.message);
-    return;
+    if (!passes(error)) return signOut(error.status === 401 ? 'This token is not valid, or no longer.' : error.message);
+    keep(token);
+    again = setTimeout(() => signIn(token), RETRY_MS);
+    return askForToken(`${error.message.replace(/\.?$/, '.')} Trying again.`);
   }
   keep(token);
   setZone(organization.timezone);
@@ -149,7 +164,9 @@ async function signIn(token) {
   document.title = `${organization.name} · Ringback`;
   $('sign-in').hidden = true;
   $('dashboard').hidden = false;
+  page?.close();
   page = new Page(token, organization);
+  return undefined;
 }
 
 $('sign-in-form').addEventListener('submit', (event) => {
@@ -157,10 +174,9 @@ $('sign-in-form').addEventListener('submit', (event) => {
   signIn($('token').value.trim().replace(/^Bearer /i, ''));
 });
 $('sign-out').addEventListener('click', () => signOut());
+$('token').addEventListener('input', () => clearTimeout(again));
 addEventListener('hashchange', () => { // a second address with a token, opened in a tab that is signed in
-  if (!location.hash.startsWith('#token=')) return;
-  page?.close();
-  signIn(stored());
+  if (location.hash.startsWith('#token=')) signIn(stored());
 });
 
 const token = stored();

@@ -38,7 +38,7 @@ export class CallView {
 
   leave() {
     this.end?.();
-    Object.assign(this, { id: null, call: null, end: null });
+    Object.assign(this, { id: null, call: null, end: null, log: null });
     this.turns.clear();
     this.nodes.clear();
   }

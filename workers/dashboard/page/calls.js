@@ -79,7 +79,7 @@ export class Calls {
     if (this.isFiltered() && !known) return true;
     this.apply(change);
     this.render();
-    return !known || change.new.contact_id !== known.contact_id || change.new.campaign_id !== known.campaign_id;
+    return this.isFiltered() || !known || change.new.contact_id !== known.contact_id || change.new.campaign_id !== known.campaign_id;
   }
 
   apply({ eventType, new: now, old }) {

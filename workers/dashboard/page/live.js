@@ -3,6 +3,7 @@
 
 const TABLES = ['commerce_orders', 'commerce_abandoned_carts', 'calls', 'analytics_call_daily', 'analytics_outcome_daily', 'analytics_revenue_daily'];
 const KEY = 'dashboard'; // supabase-js wants an API key; ours goes by the token alone
+const REJOIN_MS = 1000;
 
 export class Live {
   /** onState('connecting' | 'live' | 'lost', why), onChange(table, { eventType, new, old }) */
@@ -15,31 +16,30 @@ export class Live {
   }
 
   join() {
-    const channel = this.client.channel('dashboard');
+    const channel = this.channel = this.client.channel('dashboard');
     for (const table of TABLES) {
       channel.on('postgres_changes', { event: '*', schema: 'public', table, filter: `organization_id=eq.${this.organization}` },
-        (change) => this.onChange(table, change));
+        (change) => { if (channel === this.channel) this.onChange(table, change); });
     }
-    this.channel = channel.subscribe((status, error) => {
-      if (this.channel !== channel && this.channel) return;
+    channel.subscribe((status, error) => {
+      if (channel !== this.channel) return; // an earlier one, or all is over
+      if (status === 'CLOSED') this.timer = setTimeout(() => this.rejoin(), REJOIN_MS); // the library would leave it at that
       if (status === 'SUBSCRIBED') this.onState('live');
       else this.onState('lost', error?.message ?? status);
-      if (status === 'CLOSED' && !this.closed) this.timer = setTimeout(() => this.rejoin(), 1000); // the library would leave it at that
     });
   }
 
   async rejoin() {
     const old = this.channel;
+    clearTimeout(this.timer);
     this.channel = null;
     if (old) await this.client.removeChannel(old);
-    if (!this.closed) this.join();
+    if (!this.closed && this.channel === null) this.join();
   }
 
   /** Does not wait for the library's next attempt. */
   retry() {
-    if (this.closed) return;
     this.onState('connecting');
-    clearTimeout(this.timer);
     this.rejoin();
   }
 
@@ -54,6 +54,7 @@ export class Live {
 
   close() {
     this.closed = true;
+    this.channel = null;
     clearTimeout(this.timer);
     removeEventListener('offline', this.offline);
     removeEventListener('online', this.online);
