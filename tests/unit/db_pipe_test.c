@@ -136,6 +136,79 @@ static void a_connection_that_dies_at_any_step_hands_back_what_is_not_finished(v
     }
 }
 
+/* What a server may answer to a request of that many steps. */
+static const struct course {
+    uint32_t n_steps;
+    const char *results;
+} courses[] = {{1, "O|"}, {1, "F|"}, {1, "OF|"}, {2, "OO|"}, {2, "OF|"}, {2, "FS|"}, {2, "OOF|"}};
+
+enum { COURSES = sizeof courses / sizeof courses[0], IN_A_ROW = 3, RESULTS_MAX = 4 * IN_A_ROW };
+
+/* Three requests, and answers as they arrived: each owner is told once, in order. `exact`: and nobody that he is stored unless
+ * he is. */
+static void everybody_is_told_once(const struct course *const *of, const char *arrived, bool exact)
+{
+    struct db_pipe p = {.sent = 0};
+    struct db_place place = {.kind = DB_PLACE_STEP};
+    struct db_flight f;
+    bool stored[IN_A_ROW];
+    unsigned told = 0;
+
+    for (unsigned i = 0; i < IN_A_ROW; i++) {
+        stored[i] = strchr(of[i]->results, 'F') == NULL;
+        db_pipe_push(&p, &stored[i], of[i]->n_steps);
+    }
+    for (; *arrived != '\0' && place.kind != DB_PLACE_WRONG; arrived++) {
+        place = db_pipe_result(&p, result_of(*arrived));
+        if (place.kind != DB_PLACE_END)
+            continue;
+        assert_ptr_equal(place.flight.owner, &stored[told]);
+        if (exact && place.flight.failed_step == DB_STEP_NONE)
+            assert_true(stored[told]);
+        told++;
+    }
+    for (; db_pipe_abort(&p, &f); told++) /* the connection is cut */
+        assert_ptr_equal(f.owner, &stored[told]);
+    assert_int_equal(told, IN_A_ROW);
+}
+
+/* A stream of bytes neither loses a message out of its middle nor changes their order; if it did, a failure could pass for a
+ * success. One that comes twice cannot. */
+static void disturb(const struct course *const *of, const char *sent)
+{
+    char arrived[RESULTS_MAX + 2];
+    size_t n = strlen(sent);
+
+    for (size_t i = 0; i < n; i++) {
+        snprintf(arrived, sizeof arrived, "%.*s", (int)i, sent);
+        everybody_is_told_once(of, arrived, true);
+        snprintf(arrived, sizeof arrived, "%.*s%s", (int)i + 1, sent, sent + i);
+        everybody_is_told_once(of, arrived, true);
+        snprintf(arrived, sizeof arrived, "%.*s%s", (int)i, sent, sent + i + 1);
+        everybody_is_told_once(of, arrived, false);
+        if (i + 1 == n)
+            break;
+        snprintf(arrived, sizeof arrived, "%.*s%c%c%s", (int)i, sent, sent[i + 1], sent[i],
+                 sent + i + 2);
+        everybody_is_told_once(of, arrived, false);
+    }
+}
+
+static void answers_cut_off_doubled_lost_or_out_of_place_tell_everybody_once(void **state)
+{
+    (void)state;
+    for (unsigned no = 0; no < COURSES * COURSES * COURSES; no++) {
+        const struct course *of[IN_A_ROW] = {&courses[no % COURSES],
+                                             &courses[no / COURSES % COURSES],
+                                             &courses[no / COURSES / COURSES]};
+        char sent[RESULTS_MAX + 1];
+
+        snprintf(sent, sizeof sent, "%s%s%s", of[0]->results, of[1]->results, of[2]->results);
+        everybody_is_told_once(of, sent, true);
+        disturb(of, sent);
+    }
+}
+
 static void the_counters_may_run_around(void **state)
 {
     struct db_pipe p = {.sent = UINT32_MAX - 1, .done = UINT32_MAX - 1};
@@ -159,6 +232,7 @@ int main(void)
         cmocka_unit_test(every_course_of_a_request_has_its_outcome),
         cmocka_unit_test(an_answer_that_nobody_asked_for_is_wrong_and_never_counted),
         cmocka_unit_test(a_connection_that_dies_at_any_step_hands_back_what_is_not_finished),
+        cmocka_unit_test(answers_cut_off_doubled_lost_or_out_of_place_tell_everybody_once),
         cmocka_unit_test(the_counters_may_run_around),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
