@@ -326,6 +326,7 @@ static void a_slow_reader_resyncs_and_nobody_else_notices(void **state)
 
 static void lost_changes_are_told_to_those_concerned(void **state)
 {
+    struct hub_change of_worker = {ORG_B, "*", "RESYNC", TEXT("{}"), 0, 0}; /* script_resync */
     struct world w;
     struct session *a, *b;
 
@@ -343,6 +344,12 @@ static void lost_changes_are_told_to_those_concerned(void **state)
     assert_int_equal(take(&w, b), 1);
     assert_holds(w.got[0], "phx_error");
     assert_int_equal(hub_stats(w.hub)->resyncs, 2);
+    hub_disconnect(w.hub, b);
+    b = live(&w, BOB, "vsn=2.0.0");
+    hub_change(w.hub, &of_worker, w.now);
+    pass(&w, RESYNC_SPREAD_MS);
+    assert_int_equal(take(&w, b), 1);
+    assert_holds(w.got[0], "phx_error");
     hub_disconnect(w.hub, a);
     hub_disconnect(w.hub, b);
     end(&w);

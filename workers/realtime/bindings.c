@@ -263,8 +263,10 @@ bool bindings_select(const char *selection, struct text column)
 
 bool bindings_watch(const struct bindings *b, struct text table)
 {
+    bool every = text_empty(table) || text_equal(table, TEXT("*"));
+
     for (unsigned i = 0; i < b->n; i++)
-        if (b->binding[i].events != 0 && (text_empty(table) || b->binding[i].table == NULL ||
+        if (b->binding[i].events != 0 && (every || b->binding[i].table == NULL ||
                                           text_equal(text_of(b->binding[i].table), table)))
             return true;
     return false;

@@ -54,7 +54,7 @@ unsigned bindings_match(const struct bindings *b, unsigned selection, const stru
 /* True when the selection (of b->selections) holds this column. */
 bool bindings_select(const char *selection, struct text column);
 
-/* True when some binding looks at `table` ("" : any). */
+/* True when some binding looks at `table` ("" or "*": any). */
 bool bindings_watch(const struct bindings *b, struct text table);
 
 #endif

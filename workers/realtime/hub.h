@@ -76,7 +76,7 @@ void hub_keys(struct hub *h, struct instant now);
 /* A row changed. Ids and names come from the live stream and are checked. */
 struct hub_change {
     const char *organization_id; /* with RESYNC it may be no id ("*"): everybody */
-    const char *table;           /* with RESYNC it may be "": every table */
+    const char *table;           /* with RESYNC it may be "" or "*": every table */
     const char *type;            /* INSERT UPDATE DELETE RESYNC */
     struct text record;
     int64_t committed_us;
