@@ -12,10 +12,12 @@ export class Live {
     this.client = globalThis.supabase.createClient(location.origin, KEY, { accessToken: async () => token });
     addEventListener('offline', this.offline = () => this.onState('lost', 'offline'));
     addEventListener('online', this.online = () => this.retry());
-    this.join();
+    // The library asks for the token late and would join without it, in vain.
+    this.client.realtime.setAuth().then(() => this.join());
   }
 
   join() {
+    if (this.closed || this.channel) return;
     const channel = this.channel = this.client.channel('dashboard');
     for (const table of TABLES) {
       channel.on('postgres_changes', { event: '*', schema: 'public', table, filter: `organization_id=eq.${this.organization}` },
@@ -34,7 +36,7 @@ export class Live {
     clearTimeout(this.timer);
     this.channel = null;
     if (old) await this.client.removeChannel(old);
-    if (!this.closed && this.channel === null) this.join();
+    this.join();
   }
 
   /** Does not wait for the library's next attempt. */
