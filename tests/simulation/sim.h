@@ -113,7 +113,7 @@ void redis_send(unsigned e);
 bool redis_step(void);
 uint64_t redis_due_us(void);
 /* Hands replies to the worker, reconnects, cuts what is overdue. */
-void redis_deliver(unsigned worker, bool all);
+void redis_deliver(unsigned worker);
 bool redis_has_news(unsigned worker);
 /* The worker is gone: its connections stay at the server, for as long as the server does not notice. */
 void redis_orphan(unsigned worker);

@@ -444,9 +444,15 @@ static PGresult *updates_result(const struct flight *f)
 
 static PGresult *shops_result(const struct flight *f)
 {
-    static const char *const names[] = {"store_domain", "integration_id", "organization_id",
-                                        "status", "settings", "redacting", "since",
-                                        "before_integration_id", "before_organization_id",
+    static const char *const names[] = {"store_domain",
+                                        "integration_id",
+                                        "organization_id",
+                                        "status",
+                                        "settings",
+                                        "redacting",
+                                        "since",
+                                        "before_integration_id",
+                                        "before_organization_id",
                                         "before_settings"};
     PGresult *r = PQmakeEmptyPGresult(NULL, PGRES_TUPLES_OK);
     int row = 0;

@@ -1032,12 +1032,12 @@ static void unlink_closed(unsigned worker)
     }
 }
 
-void redis_deliver(unsigned worker, bool all)
+void redis_deliver(unsigned worker)
 {
     for (struct link *l = links[worker]; l != NULL; l = l->next) {
         if (wants_connection(l))
             connect_link(l);
-        while (has_reply(l) && (all || !sim_chance(300)))
+        while (has_reply(l) && !sim_chance(300))
             take_reply(l);
         if (is_cut(l))
             go_down(l, "connection reset");

@@ -300,7 +300,7 @@ static void enter(unsigned n, enum deed deed)
         stop(w);
     } else {
         sim_loop_turn(&w->loop);
-        redis_deliver(n, false);
+        redis_deliver(n);
         pg_deliver(n);
         if (w->life == SIM_STOPPING)
             check_deadlines(w);
