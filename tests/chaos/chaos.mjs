@@ -101,16 +101,18 @@ async function sendAll(traffic, sender, load, random, going) {
 
 /** Asks until nothing deviates any more, or `ms` have passed; { ms, left }. */
 async function settle(traffic, subscribers, sent, ms, say) {
-  const began = Date.now();
-  for (let left = ['nothing was compared'], told = ''; ; await sleep(500)) {
+  const began = Date.now(), compare = () => deviations(traffic.expected, subscribers);
+  for (let left = [], told = ''; ; await sleep(500)) {
+    const late = Date.now() - began > ms;
     try {
-      const rest = await Promise.race([sent.then(() => unsettled()), sleep(1000).then(() => 'senders still wait')]);
-      left = rest === '' ? await deviations(traffic.expected, subscribers) : [`not settled: ${rest}`];
+      const all = await Promise.race([sent.then(() => true), sleep(500).then(() => false)]);
+      const rest = all ? await unsettled() : 'senders still wait';
+      left = rest === '' ? await compare() : [`not settled: ${rest}`, ...(late ? await compare() : [])];
     } catch (error) {
       left = [`not comparable: ${error.message}`];
     }
     if (left.length > 0 && left[0] !== told) say(`settling: ${told = left[0]}`);
-    if (left.length === 0 || Date.now() - began > ms) return { ms: Date.now() - began, left };
+    if (left.length === 0 || late) return { ms: Date.now() - began, left };
   }
 }
 
@@ -172,6 +174,6 @@ async function main() {
 }
 
 main().catch((error) => {
-  process.stderr.write(`${error.stack}\n`);
+  process.stderr.write(`${error instanceof TypeError && !error.code ? error.stack : error.message}\n`);
   process.exit(2);
 });

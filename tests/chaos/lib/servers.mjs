@@ -148,14 +148,6 @@ export class Server extends Target {
       this.signal('SIGCONT');
     });
   }
-
-  away(ms) {
-    return this.then_(async () => {
-      await run(process.env.RINGBACK_SERVERS, ['stop', this.name]);
-      await sleep(ms);
-      await this.start();
-    });
-  }
 }
 
 /** A command of redis-cli at the real socket; its reply as text. */
