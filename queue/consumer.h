@@ -118,6 +118,7 @@ struct consumer_stats {
     uint64_t backlog; /* entries not yet acknowledged in owned partitions (lag + pending) */
     uint64_t oldest_unacked_ms; /* age of the oldest unacknowledged entry; 0: none */
     uint64_t vanished_total;
+    uint64_t retention_ms; /* shorter than configured while Redis is nearly full */
 };
 void consumer_stats(const struct consumer *c, struct consumer_stats *out);
 

@@ -194,8 +194,9 @@ void consumer_survey(struct consumer *c)
 
 void consumer_stats(const struct consumer *c, struct consumer_stats *out)
 {
-    *out =
-        (struct consumer_stats){.owned = leases_owned(&c->leases), .vanished_total = c->vanished};
+    *out = (struct consumer_stats){.owned = leases_owned(&c->leases),
+                                   .vanished_total = c->vanished,
+                                   .retention_ms = c->retention_ms};
     for (unsigned i = 0; i < c->partitions; i++) {
         const struct partition *p = &c->parts[i];
         if (p->cursor.state == CURSOR_OFF)

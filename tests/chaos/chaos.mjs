@@ -118,6 +118,7 @@ async function settle(traffic, subscribers, sent, ms, say) {
 
 async function main() {
   const o = options();
+  if (folder === undefined) return;
   const say = (text) => process.stderr.write(`${text}\n`);
   const spanMs = (o.seconds ?? o.kills / o.rate) * 1000;
   say(`seed ${o.seed}`);

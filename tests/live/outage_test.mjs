@@ -74,6 +74,7 @@ test('PostgreSQL away: events are taken in until Redis is full, then refused; al
   // The history that filled Redis is worth less than what comes in now.
   await until(async () => (await send(next, 0)).status === 200, 60000, 'room');
   taken.push(next++);
+  assert.ok(Number(/^ringback_worker_retention_seconds (\S+)/m.exec((await get(worker.admin, '/metrics')).text)[1]) < 86400);
   redis('CONFIG', 'SET', 'maxmemory', '1gb');
   await until(() => stored().length === taken.length, 30000, 'the last row');
   assert.deepEqual(new Set(stored().map((r) => Number(r.id))), new Set(taken));

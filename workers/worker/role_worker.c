@@ -286,6 +286,7 @@ static void on_tick(uv_timer_t *t)
     consumer_stats(w.consumer, &stats);
     metric_set(worker_metrics.owned, stats.owned);
     metric_set(worker_metrics.backlog, (double)stats.backlog);
+    metric_set(worker_metrics.retention_seconds, (double)stats.retention_ms / 1000);
     metric_set(worker_metrics.oldest_seconds, (double)stats.oldest_unacked_ms / 1000);
 }
 

@@ -53,6 +53,9 @@ void worker_metrics_init(void)
     m->oldest_seconds =
         metric_gauge("ringback_worker_oldest_unacknowledged_seconds", NULL,
                      "Age of the oldest unacknowledged entry of the owned partitions");
+    m->retention_seconds = metric_gauge(
+        "ringback_worker_retention_seconds", NULL,
+        "How long acknowledged events are kept: less than configured while Redis is nearly full");
     m->queued =
         metric_gauge("ringback_worker_queued", NULL, "Entries read and waiting for a batch");
     m->connections = metric_gauge("ringback_worker_db_connections", NULL,

@@ -17,7 +17,7 @@ struct worker_metrics {
     struct metric *newer; /* entries seen that a newer Ringback wrote */
     struct metric *newer_waiting;
     struct metric *live_updates, *live_dropped;
-    struct metric *owned, *backlog, *oldest_seconds, *queued;
+    struct metric *owned, *backlog, *oldest_seconds, *retention_seconds, *queued;
     struct metric *connections;
     struct metric *carts_settled;
     struct metric *relayed;
