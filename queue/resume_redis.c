@@ -9,7 +9,7 @@
 
 #include "reply_redis.h"
 
-enum { REPLY_TIMEOUT_MS = 2000, KEY_MAX = 128, NUMBER_MAX = 24, VALUE_MAX = 48 };
+enum { REPLY_TIMEOUT_MS = 2000, KEY_MAX = 128, NUMBER_MAX = 24, MEMBER_MAX = 48, CLEAN_MS = 100 };
 
 struct question {
     struct resume *resume;
@@ -21,6 +21,7 @@ struct question {
 struct resume {
     struct link *link;
     resume_cb answered;
+    uint64_t cleaned_ms;
     void *ctx;
     void (*on_closed)(void *ctx);
     void *closed_ctx;
@@ -49,92 +50,99 @@ static void on_refused(void *ctx, const redisReply *reply)
         link_reconnect(r->link, reply->str);
 }
 
-/* Takes out what is too old to matter. */
-static void drop(const struct question *q, const char *socket)
+/* The oldest ones, oldest first, as a flat list: "ref:socket", ms, ... A client that comes back has counted on since it
+ * joined; who has not counted so far is another page. */
+static uint64_t position_in(const struct question *q, const redisReply *list)
 {
-    const char *argv[] = {"HDEL", q->key, socket};
+    uint64_t first = 0;
 
-    (void)link_send(q->resume->link, NULL, NULL, 3, argv, NULL);
-}
+    for (size_t i = 0; i + 1 < reply_count(list); i += 2) {
+        const redisReply *member = reply_at(list, i), *score = reply_at(list, i + 1);
+        uint64_t at_ms;
 
-/* The hash is a flat list: socket, "ms ref", socket, ... */
-static uint64_t oldest(const struct question *q, const redisReply *fields)
-{
-    uint64_t least = UINT64_MAX, now = wall_ms();
-
-    for (size_t i = 0; i + 1 < reply_count(fields); i += 2) {
-        const redisReply *socket = reply_at(fields, i), *value = reply_at(fields, i + 1);
-        unsigned long long at_ms, ref;
-
-        if (!reply_is_text(socket) || !reply_is_text(value) ||
-            sscanf(value->str, "%llu %llu", &at_ms, &ref) != 2)
+        if (!reply_is_text(member) || !reply_is_text(score))
             continue;
-        if (at_ms + RESUME_KEEP_MS < now)
-            drop(q, socket->str);
-        else if ((q->ref == 0 || ref < q->ref) && at_ms < least)
-            least = at_ms;
+        at_ms = strtoull(score->str, NULL, 10);
+        first = first == 0 ? at_ms : first;
+        if (q->ref == 0 || strtoull(member->str, NULL, 10) < q->ref)
+            return at_ms;
     }
-    return least;
+    return reply_count(list) > (size_t)2 * RESUME_LOOK_AT ? first : 0;
 }
 
 static void on_answer(void *ctx, const redisReply *reply)
 {
     struct question *q = ctx;
     struct resume *r = q->resume;
-    uint64_t at_ms = oldest(q, reply);
 
     on_refused(r, reply);
-    if (reply_count(reply) > 2 * RESUME_SOCKETS_MAX) {
-        const char *argv[] = {"DEL", q->key};
-
-        (void)link_send(r->link, NULL, NULL, 2, argv, NULL);
-        r->answered(r->ctx, q->ask, RESUME_TOO_MANY, 0);
-    } else {
-        r->answered(r->ctx, q->ask, at_ms == UINT64_MAX ? RESUME_NONE : RESUME_FROM, at_ms);
-    }
+    r->answered(r->ctx, q->ask, position_in(q, reply));
     free(q);
 }
 
 bool resume_ask(struct resume *r, const char *key, uint64_t ref, void *ask)
 {
     struct question *q = malloc(sizeof *q);
-    const char *argv[] = {"HGETALL", NULL};
+    char old[NUMBER_MAX], last[NUMBER_MAX];
+    const char *read[] = {"ZRANGEBYSCORE", NULL, old, "+inf", "WITHSCORES", "LIMIT", "0", last};
 
     if (q == NULL)
         return false;
     *q = (struct question){.resume = r, .ask = ask, .ref = ref};
     full_key(q->key, key);
-    argv[1] = q->key;
+    read[1] = q->key;
+    snprintf(old, sizeof old, "%" PRIu64, wall_ms() - RESUME_KEEP_MS);
+    snprintf(last, sizeof last, "%d", RESUME_LOOK_AT + 1);
     if (r->on_closed == NULL && link_outstanding(r->link) < RESUME_IN_FLIGHT_MAX &&
-        link_send(r->link, on_answer, q, 2, argv, NULL))
+        link_send(r->link, on_answer, q, 8, read, NULL))
         return true;
     free(q);
     return false;
 }
 
-void resume_note(struct resume *r, const char *key, uint64_t socket, uint64_t at_ms, uint64_t ref)
+static void member_of(char out[MEMBER_MAX], uint64_t socket, uint64_t ref)
 {
-    char full[KEY_MAX], field[NUMBER_MAX], value[VALUE_MAX], keep[NUMBER_MAX];
-    const char *set[] = {"HSET", full, field, value};
+    snprintf(out, MEMBER_MAX, "%" PRIu64 ":%" PRIx64, ref, socket);
+}
+
+/* A key that is in use never ends, so what is old in it goes now and then; others end as a whole. */
+static void clean(struct resume *r, const char *full)
+{
+    char old[NUMBER_MAX];
+    const char *argv[] = {"ZREMRANGEBYSCORE", full, "-inf", old};
+
+    r->cleaned_ms = wall_ms();
+    snprintf(old, sizeof old, "%" PRIu64, r->cleaned_ms - RESUME_KEEP_MS);
+    (void)link_send(r->link, NULL, NULL, 4, argv, NULL);
+}
+
+void resume_note(struct resume *r, const char *key, uint64_t socket, uint64_t at_ms, uint64_t ref,
+                 bool renew)
+{
+    char full[KEY_MAX], member[MEMBER_MAX], score[NUMBER_MAX], keep[NUMBER_MAX];
+    const char *add[] = {"ZADD", full, score, member};
     const char *expire[] = {"PEXPIRE", full, keep};
 
     if (link_outstanding(r->link) >= RESUME_IN_FLIGHT_MAX)
         return;
     full_key(full, key);
-    snprintf(field, sizeof field, "%" PRIx64, socket);
-    snprintf(value, sizeof value, "%" PRIu64 " %" PRIu64, at_ms, ref);
+    member_of(member, socket, ref);
+    snprintf(score, sizeof score, "%" PRIu64, at_ms);
     snprintf(keep, sizeof keep, "%d", RESUME_KEEP_MS);
-    if (link_send(r->link, on_refused, r, 4, set, NULL))
-        (void)link_send(r->link, NULL, NULL, 3, expire, NULL);
+    if (!link_send(r->link, on_refused, r, 4, add, NULL) || !renew)
+        return;
+    (void)link_send(r->link, NULL, NULL, 3, expire, NULL);
+    if (wall_ms() - r->cleaned_ms > CLEAN_MS)
+        clean(r, full);
 }
 
-void resume_forget(struct resume *r, const char *key, uint64_t socket)
+void resume_forget(struct resume *r, const char *key, uint64_t socket, uint64_t ref)
 {
-    char full[KEY_MAX], field[NUMBER_MAX];
-    const char *argv[] = {"HDEL", full, field};
+    char full[KEY_MAX], member[MEMBER_MAX];
+    const char *argv[] = {"ZREM", full, member};
 
     full_key(full, key);
-    snprintf(field, sizeof field, "%" PRIx64, socket);
+    member_of(member, socket, ref);
     (void)link_send(r->link, NULL, NULL, 3, argv, NULL);
 }
 

@@ -472,6 +472,40 @@ static void a_socket_has_limits(void **state)
     end(&w);
 }
 
+/* A socket holds 100 channels, a tenant 15,000 of them in one process. */
+static void a_tenant_has_limits(void **state)
+{
+    enum { SOCKETS = TENANT_CHANNELS_MAX / SESSION_CHANNELS_MAX };
+    static struct session *s[SOCKETS + 1];
+    struct world w;
+    char topic[32];
+
+    (void)state;
+    begin(&w);
+    for (int i = 0; i < SOCKETS; i++) {
+        s[i] = connect_v(&w, "vsn=2.0.0");
+        for (int k = 0; k < SESSION_CHANNELS_MAX; k++) {
+            snprintf(topic, sizeof topic, "realtime:%d", k);
+            join(&w, s[i], topic, "1", ORDERS, token_of(ALICE, "authenticated", UNIX + 3600));
+            answer(&w);
+        }
+        outbox_clear(session_outbox(s[i]));
+    }
+    s[SOCKETS] = connect_v(&w, "vsn=2.0.0");
+    join(&w, s[SOCKETS], "realtime:x", "1", ORDERS, token_of(ALICE, "authenticated", UNIX + 3600));
+    assert_int_equal(take(&w, s[SOCKETS]), 1);
+    assert_holds(w.got[0], "ChannelRateLimitReached");
+    join(&w, s[SOCKETS], "realtime:x", "2", ORDERS, token_of(BOB, "authenticated", UNIX + 3600));
+    answer(&w);
+    assert_int_equal(take(&w, s[SOCKETS]), 2); /* another tenant has its own */
+    hub_disconnect(w.hub, s[0]);
+    join(&w, s[SOCKETS], "realtime:x", "3", ORDERS, token_of(ALICE, "authenticated", UNIX + 3600));
+    assert_int_equal(take(&w, s[SOCKETS]), 2);
+    for (int i = 1; i <= SOCKETS; i++)
+        hub_disconnect(w.hub, s[i]);
+    end(&w);
+}
+
 static void silence_is_pinged_then_closed(void **state)
 {
     struct world w;
@@ -653,6 +687,7 @@ int main(void)
         cmocka_unit_test(joins_and_leaves_may_repeat),
         cmocka_unit_test(other_messages_get_honest_answers),
         cmocka_unit_test(a_socket_has_limits),
+        cmocka_unit_test(a_tenant_has_limits),
         cmocka_unit_test(silence_is_pinged_then_closed),
         cmocka_unit_test(dirty_sockets_come_once),
         cmocka_unit_test(many_users_and_topics_come_and_go),

@@ -39,11 +39,13 @@ static unsigned find_note(const char *key, uint64_t socket)
     return i;
 }
 
-static void on_note(void *ctx, const char *key, uint64_t socket, uint64_t at_ms, uint64_t ref)
+static void on_note(void *ctx, const char *key, uint64_t socket, uint64_t at_ms, uint64_t ref,
+                    bool renew)
 {
     unsigned i = find_note(key, socket);
 
     (void)ctx;
+    (void)renew;
     assert_true(i < NOTES_MAX);
     snprintf(store.note[i].key, RESUME_KEY_SIZE, "%s", key);
     store.note[i].socket = socket;
@@ -52,11 +54,12 @@ static void on_note(void *ctx, const char *key, uint64_t socket, uint64_t at_ms,
     store.n += i == store.n;
 }
 
-static void on_forget(void *ctx, const char *key, uint64_t socket)
+static void on_forget(void *ctx, const char *key, uint64_t socket, uint64_t ref)
 {
     unsigned i = find_note(key, socket);
 
     (void)ctx;
+    assert_true(i == store.n || store.note[i].ref == ref);
     if (i < store.n)
         store.note[i] = store.note[--store.n];
 }
@@ -71,8 +74,7 @@ static void answer_asked(struct world *w)
             if (strcmp(store.note[i].key, store.asked[k].key) == 0 &&
                 store.note[i].ref < store.asked[k].ref && store.note[i].at_ms < least)
                 least = store.note[i].at_ms;
-        hub_resumed(store.asked[k].ask, least == UINT64_MAX ? HUB_RESUMED_NONE : HUB_RESUMED_FROM,
-                    least, w->now);
+        hub_resumed(store.asked[k].ask, least == UINT64_MAX ? 0 : least, w->now);
     }
     store.n_asked = 0;
 }
@@ -253,6 +255,9 @@ static void what_is_not_known_any_more_ends_in_a_resync(void **state)
     take(&w, s);
     assert_holds(w.got[w.n - 1], "phx_error");
     assert_int_equal(store.n, 1);
+    join(&w, s, "realtime:orders", "6", ORDERS, token_of(ALICE, "authenticated", UNIX + 3600));
+    happen(&w, "INSERT", "b"); /* told once: the second join is live */
+    assert_told(&w, s, "b");
     hub_disconnect(w.hub, s);
 
     store.n = 0;

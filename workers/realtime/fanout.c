@@ -166,6 +166,7 @@ static struct organization *organization_take(struct hub *h, const char *id)
     if (*at == NULL)
         return NULL;
     snprintf((*at)->id, sizeof(*at)->id, "%s", id);
+    (*at)->joins.left = TENANT_JOINS_BURST * 1000;
     h->n_organizations++;
     return *at;
 }
@@ -226,6 +227,7 @@ static bool sit(struct audience *a, struct channel *c)
     }
     a->channels[a->n] = c;
     c->seats[c->n_seats++] = (struct seat){a, a->n++};
+    a->organization->n_seats++;
     return true;
 }
 
@@ -235,6 +237,7 @@ static void stand_up(struct seat *seat)
     struct channel *last = a->channels[--a->n];
 
     a->channels[seat->index] = last;
+    a->organization->n_seats--;
     for (unsigned i = 0; i < last->n_seats; i++)
         if (last->seats[i].audience == a)
             last->seats[i].index = seat->index;

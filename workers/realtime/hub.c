@@ -101,10 +101,13 @@ void hub_disconnect(struct hub *h, struct session *s)
     parked_free(parked_take(s));
     while (s->channels != NULL)
         channel_remove(s->channels);
+    resume_drop(s);
     while (s->dirty && *at != s)
         at = &(*at)->next_dirty;
-    if (s->dirty)
+    if (s->dirty) {
         *at = s->next_dirty;
+        h->n_dirty--;
+    }
     deadline_set(&h->deadlines, &s->due, 0);
     outbox_clear(&s->outbox);
     h->stats.sessions--;
@@ -118,6 +121,7 @@ void session_mark(struct session *s)
     s->dirty = true;
     s->next_dirty = s->hub->dirty;
     s->hub->dirty = s;
+    s->hub->n_dirty++;
 }
 
 void session_close(struct session *s, unsigned code)
@@ -135,12 +139,18 @@ void session_send(struct session *s, struct frame *f)
     session_mark(s);
 }
 
+uint32_t hub_dirty_count(const struct hub *h)
+{
+    return h->n_dirty;
+}
+
 struct session *hub_dirty(struct hub *h)
 {
     struct session *s = h->dirty;
 
     if (s != NULL) {
         h->dirty = s->next_dirty;
+        h->n_dirty--;
         s->dirty = false;
     }
     return s;
@@ -279,12 +289,27 @@ static void seat(struct channel *c, struct instant now)
     resume_begin(c, now);
 }
 
-/* A private channel of a user who belongs to no tenant. */
-static bool may_not_listen(const struct channel *c)
+/* NULL: it may be seated. */
+static const char *why_not(const struct channel *c, struct instant now)
 {
-    const struct user *u = members_find(&c->session->hub->members, c->fsm.sub);
+    struct hub *h = c->session->hub;
+    const struct user *u = members_find(&h->members, c->fsm.sub);
 
-    return c->is_private && u != NULL && u->n_organizations == 0;
+    if (u == NULL)
+        return NULL;
+    if (c->is_private && u->n_organizations == 0)
+        return "Unauthorized: You do not have permissions to read from this Channel topic";
+    for (unsigned i = 0; i < u->n_organizations; i++) {
+        struct organization *o = hub_organization(h, u->organizations[i]);
+
+        if (o == NULL)
+            continue;
+        if (o->n_seats >= TENANT_CHANNELS_MAX)
+            return "ChannelRateLimitReached: Too many channels of this organization";
+        if (!allowance_take(&o->joins, TENANT_JOINS_PER_SECOND, TENANT_JOINS_BURST, now.ms))
+            return "ClientJoinRateLimitReached: Too many joins of this organization per second";
+    }
+    return NULL;
 }
 
 static void tell_error(struct channel *c)
@@ -301,9 +326,10 @@ bool channel_input(struct channel *c, enum channel_input in, const struct channe
                    struct instant now)
 {
     unsigned todo = channel_step(&c->fsm, in, token, now.ms);
+    const char *why;
 
-    if ((todo & CHANNEL_DO_SEAT) && may_not_listen(c)) {
-        channel_refuse(c, (todo & CHANNEL_DO_REPLY) != 0);
+    if ((todo & CHANNEL_DO_SEAT) && (why = why_not(c, now)) != NULL) {
+        channel_refuse(c, why, (todo & CHANNEL_DO_REPLY) != 0);
         return false;
     }
     if (todo & CHANNEL_DO_REPLY)

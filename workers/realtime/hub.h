@@ -88,16 +88,16 @@ void hub_change(struct hub *h, const struct hub_change *change, struct instant n
 struct resume_ask;
 struct hub_resume {
     bool (*ask)(void *ctx, const char *key, uint64_t ref, struct resume_ask *ask);
-    void (*note)(void *ctx, const char *key, uint64_t socket, uint64_t at_ms, uint64_t ref);
-    void (*forget)(void *ctx, const char *key, uint64_t socket);
+    void (*note)(void *ctx, const char *key, uint64_t socket, uint64_t at_ms, uint64_t ref,
+                 bool renew);
+    void (*forget)(void *ctx, const char *key, uint64_t socket, uint64_t ref);
     void *ctx;
 };
-enum hub_resumed { HUB_RESUMED_NONE, HUB_RESUMED_FROM, HUB_RESUMED_TOO_MANY };
 
 /* Without it every client begins with what comes next. */
 void hub_use_resume(struct hub *h, const struct hub_resume *resume);
-void hub_resumed(struct resume_ask *ask, enum hub_resumed answer, uint64_t from_ms,
-                 struct instant now);
+/* `from_ms` 0: nothing is known of it. */
+void hub_resumed(struct resume_ask *ask, uint64_t from_ms, struct instant now);
 /* All changes with ids before `at_ms` were handed in. Call it before what they lead to is written. */
 void hub_position(struct hub *h, uint64_t at_ms);
 /* What the streams held before `at_ms` may be unknown here. */
@@ -142,7 +142,9 @@ void hub_members_failed(struct hub *h, const char *sub, struct instant now);
 uint64_t hub_next(const struct hub *h);
 void hub_tick(struct hub *h, struct instant now);
 
-/* The next socket to be looked after, each once; NULL: none left. */
+/* How many sockets are to be looked after. */
+uint32_t hub_dirty_count(const struct hub *h);
+/* The next one, each once; NULL: none left. */
 struct session *hub_dirty(struct hub *h);
 struct outbox *session_outbox(struct session *s);
 void *session_conn(const struct session *s);

@@ -38,8 +38,16 @@ struct audience {
     uint32_t n, size;
 };
 
+/* A token bucket, counted in thousandths. */
+struct allowance {
+    uint64_t at;
+    uint32_t left;
+};
+
 struct organization {
     struct organization *next; /* of its hash chain */
+    uint32_t n_seats;
+    struct allowance joins;
     char id[ORGANIZATION_ID_SIZE];
     struct audience *audiences;
 };
@@ -84,12 +92,6 @@ struct channel {
     char join_ref[REF_MAX + 1], ref[REF_MAX + 1]; /* of the join, raw JSON */
 };
 
-/* A token bucket, counted in thousandths. */
-struct allowance {
-    uint64_t at;
-    uint32_t left;
-};
-
 /* A message that waits for keys, and what came behind it. */
 struct parked {
     struct parked *next;
@@ -98,8 +100,15 @@ struct parked {
     char text[];
 };
 
+/* A topic with its bindings that this socket was told to read again: what it missed before is settled with that. */
+struct settled {
+    struct settled *next;
+    uint64_t shape; /* its hash */
+};
+
 struct session {
     struct session *next_dirty;
+    struct settled *settled;
     struct session *next_parked, **at_parked; /* while there is something parked */
     struct parked *parked, **parked_end;
     size_t parked_bytes;
@@ -107,6 +116,7 @@ struct session {
     bool pinged;
     bool resumable;               /* has a channel that can resume */
     bool told;                    /* something was delivered since the last PING */
+    uint64_t renewed_at;          /* its notes */
     bool goodbye;                 /* it will not come back */
     uint64_t pinged_at;           /* on our clock */
     uint64_t pinged_ms, acked_ms; /* positions */
@@ -131,6 +141,7 @@ struct hub {
     struct deadlines deadlines;
     struct members members;
     struct session *dirty;
+    uint32_t n_dirty;
     struct session *parked; /* those that wait for keys */
     size_t parked_bytes;
     struct channel *failing; /* must resync, as soon as nobody walks over an audience */
@@ -183,7 +194,7 @@ bool session_message(struct session *s, struct message *m, bool again, struct in
 void channel_remove(struct channel *c);
 void channel_answer_join(struct channel *c);
 /* The channel is gone afterwards. `joining`: its join is not answered yet. */
-void channel_refuse(struct channel *c, bool joining);
+void channel_refuse(struct channel *c, const char *why, bool joining);
 void channel_tell_system(struct channel *c, bool ok, const char *message);
 
 /* fanout.c */
@@ -208,6 +219,7 @@ bool channel_replay(struct channel *c, const struct hub_change *in);
 void resume_begin(struct channel *c, struct instant now);
 /* The channel goes; for good: nobody will ask for its position. */
 void resume_end(struct channel *c, bool for_good);
+void resume_drop(struct session *s);
 
 /* rooms.c */
 bool rooms_init(struct hub *h);

@@ -5,6 +5,7 @@
 enum {
     /* a process */
     REALTIME_CONNECTIONS_MAX = 20000,
+    ADDRESS_CONNECTIONS_MAX = 12000, /* of one address: generous, a proxy is one */
     REALTIME_DESCRIPTORS = 2 * REALTIME_CONNECTIONS_MAX, /* wanted of the operating system */
     REALTIME_SNDBUF = 64 * 1024, /* else the kernel buffers 1.7 MB for each sleeping client */
     REALTIME_WRITE_MAX =
@@ -64,15 +65,21 @@ enum {
         2 * 60 *
         1000, /* read when the process starts, so that clients may come back after a restart */
     RESUME_KEY_SIZE = 64,
-    RESUME_MARGIN_MS = 1000,       /* clocks of Redis servers differ */
-    RESUME_PING_MS = 15 * 1000,    /* between positions asked for while something is delivered */
-    RESUME_REFRESH_MS = 60 * 1000, /* and while nothing is */
+    RESUME_MARGIN_MS = 1000,        /* clocks of Redis servers differ */
+    NOTES_RENEW_MS = 5 * 60 * 1000, /* between renewals of what is noted of a socket */
+    RESUME_PING_MS = 15 * 1000,     /* between positions asked for while something is delivered */
+    RESUME_REFRESH_MS = 60 * 1000,  /* and while nothing is */
 
     /* processes among each other */
     BUS_SYNC_BYTES = 32 * 1024, /* presence that one process tells at once */
     BUS_ALIVE_MS = 5000,        /* between signs of life of a process whose clients are present */
     BUS_SILENT_MS = 20 * 1000,  /* silence after which its clients are gone */
     BUS_NODES_MAX = 256,
+
+    /* a tenant */
+    TENANT_CHANNELS_MAX = 15000, /* seated in one process */
+    TENANT_JOINS_PER_SECOND = 2000,
+    TENANT_JOINS_BURST = 20000, /* all come back at once after a restart */
 
     /* a user */
     USER_ORGANIZATIONS_MAX = 32,

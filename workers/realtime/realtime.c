@@ -22,6 +22,9 @@
 
 enum {
     TURN_BYTES_MAX = 256 * 1024, /* of changes: written at once, so that bursts fill no outbox */
+    CROWD_MIN = 256,             /* sockets to be written to, from which on they wait */
+    CROWD_REST_MS =
+        10, /* so long: a system call for each of them costs more than what it carries */
     METER_MS = 1000,
     DRAIN_SLICE_MS = 50,
     DRAIN_SLICES = 40,
@@ -61,6 +64,7 @@ static struct {
     uv_check_t check; /* pumps behind each poll that brought input */
     uv_idle_t idle;   /* running: the next poll does not wait */
     uv_timer_t tick, meter, drain;
+    uv_timer_t rest; /* running: a crowd waits for more */
     bool fed, tail_up;
     size_t turn_bytes; /* of changes since the last flush */
     unsigned slices, slice;
@@ -128,6 +132,23 @@ static void flush(void)
         sockets_flush(rt.sockets, s);
 }
 
+static void on_rest(uv_timer_t *timer)
+{
+    (void)timer;
+    flush();
+}
+
+/* At once, unless a crowd is to be told: then what comes within the next moment shares its writes. */
+static void flush_soon(void)
+{
+    if (uv_is_active((uv_handle_t *)&rt.rest))
+        return;
+    if (hub_dirty_count(rt.hub) < CROWD_MIN)
+        flush();
+    else
+        uv_timer_start(&rt.rest, on_rest, CROWD_REST_MS, 0);
+}
+
 static void pump(void)
 {
     uint64_t next, now;
@@ -136,7 +157,7 @@ static void pump(void)
     hub_position(rt.hub, live_tail_caught_up(rt.tail));
     exchange_watch(rt.exchange);
     side_door_pump();
-    flush();
+    flush_soon();
     if (rt.memberships != NULL)
         memberships_pump(rt.memberships);
     next = hub_next(rt.hub);
@@ -210,28 +231,24 @@ static bool on_resume_ask(void *ctx, const char *key, uint64_t ref, struct resum
 }
 
 static void on_resume_note(void *ctx, const char *key, uint64_t socket, uint64_t at_ms,
-                           uint64_t ref)
+                           uint64_t ref, bool renew)
 {
     (void)ctx;
     if (rt.resume != NULL)
-        resume_note(rt.resume, key, socket, at_ms, ref);
+        resume_note(rt.resume, key, socket, at_ms, ref, renew);
 }
 
-static void on_resume_forget(void *ctx, const char *key, uint64_t socket)
+static void on_resume_forget(void *ctx, const char *key, uint64_t socket, uint64_t ref)
 {
     (void)ctx;
     if (rt.resume != NULL)
-        resume_forget(rt.resume, key, socket);
+        resume_forget(rt.resume, key, socket, ref);
 }
 
-static void on_resumed(void *ctx, void *ask, enum resume_answer answer, uint64_t at_ms)
+static void on_resumed(void *ctx, void *ask, uint64_t at_ms)
 {
-    static const enum hub_resumed answers[] = {[RESUME_NONE] = HUB_RESUMED_NONE,
-                                               [RESUME_FROM] = HUB_RESUMED_FROM,
-                                               [RESUME_TOO_MANY] = HUB_RESUMED_TOO_MANY};
-
     (void)ctx;
-    hub_resumed(ask, answers[answer], at_ms, sockets_now());
+    hub_resumed(ask, at_ms, sockets_now());
     on_input(NULL);
 }
 
@@ -260,8 +277,8 @@ static const struct {
     [METER_JOINS] = {"ringback_realtime_joins_total", "joins", false},
     [METER_JOINS_REFUSED] = {"ringback_realtime_joins_refused_total",
                              "joins answered with an error", false},
-    [METER_REFUSED] = {"ringback_realtime_connections_refused_total", "sockets over the limit",
-                       false},
+    [METER_REFUSED] = {"ringback_realtime_connections_refused_total",
+                       "sockets over the limits of a process or an address", false},
     [METER_MALFORMED] = {"ringback_realtime_malformed_total", "messages that were no messages",
                          false},
 };
@@ -374,6 +391,7 @@ static bool start(struct app *app)
     uv_check_start(&rt.check, on_check);
     uv_idle_init(rt.loop, &rt.idle);
     uv_timer_init(rt.loop, &rt.tick);
+    uv_timer_init(rt.loop, &rt.rest);
     uv_timer_init(rt.loop, &rt.meter);
     uv_timer_start(&rt.meter, on_meter, 0, METER_MS);
     uv_timer_init(rt.loop, &rt.drain);
@@ -409,8 +427,8 @@ static void on_handle_closed(uv_handle_t *handle)
 static void close_handles(void)
 {
     uv_handle_t *const handles[] = {(uv_handle_t *)&rt.check, (uv_handle_t *)&rt.idle,
-                                    (uv_handle_t *)&rt.tick, (uv_handle_t *)&rt.meter,
-                                    (uv_handle_t *)&rt.drain};
+                                    (uv_handle_t *)&rt.tick,  (uv_handle_t *)&rt.meter,
+                                    (uv_handle_t *)&rt.drain, (uv_handle_t *)&rt.rest};
 
     rt.closing = sizeof handles / sizeof handles[0];
     for (size_t i = 0; i < sizeof handles / sizeof handles[0]; i++)
@@ -435,6 +453,7 @@ static void close_parts(void)
     uv_timer_stop(&rt.drain);
     uv_timer_stop(&rt.meter);
     uv_timer_stop(&rt.tick);
+    uv_timer_stop(&rt.rest);
     keyring_leave(rt.keyring, &rt.keys);
     rt.closing = 5;
     side_door_close();

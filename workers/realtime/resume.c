@@ -47,13 +47,13 @@ static bool resumes(const struct channel *c)
     return c->session->hub->resume.ask != NULL && c->shape->bindings->n > 0;
 }
 
-static void note(const struct channel *c, uint64_t at_ms)
+static void note(const struct channel *c, uint64_t at_ms, bool renew)
 {
     const struct hub *h = c->session->hub;
     char key[RESUME_KEY_SIZE];
 
     key_of(c, key);
-    h->resume.note(h->resume.ctx, key, c->id, at_ms, ref_of(c));
+    h->resume.note(h->resume.ctx, key, c->id, at_ms, ref_of(c), renew);
 }
 
 /* ---- replaying ---- */
@@ -98,6 +98,34 @@ static bool replay(struct channel *c, uint64_t from_ms)
     return true;
 }
 
+/* Out of memory: it is told once more. */
+static void settle(struct channel *c)
+{
+    struct settled *s = malloc(sizeof *s);
+
+    if (s == NULL)
+        return;
+    *s = (struct settled){c->session->settled, c->shape->hash};
+    c->session->settled = s;
+}
+
+static bool is_settled(const struct channel *c)
+{
+    const struct settled *s = c->session->settled;
+
+    while (s != NULL && s->shape != c->shape->hash)
+        s = s->next;
+    return s != NULL;
+}
+
+void resume_drop(struct session *s)
+{
+    for (struct settled *one = s->settled, *next; one != NULL; one = next) {
+        next = one->next;
+        free(one);
+    }
+}
+
 static void go_live(struct channel *c, uint64_t from_ms, struct instant now)
 {
     c->replaying = false;
@@ -106,10 +134,11 @@ static void go_live(struct channel *c, uint64_t from_ms, struct instant now)
         return;
     }
     if (!replay(c, from_ms)) {
+        settle(c);
         channel_fail_later(c);
         return;
     }
-    note(c, c->session->hub->position_ms);
+    note(c, c->session->hub->position_ms, true);
     session_resumable(c->session, now);
 }
 
@@ -121,6 +150,10 @@ void resume_begin(struct channel *c, struct instant now)
     if (!resumes(c))
         return;
     c->from_serial = h->history.serial;
+    if (is_settled(c)) {
+        go_live(c, 0, now);
+        return;
+    }
     c->replaying = true;
     c->ask = malloc(sizeof *c->ask);
     if (c->ask == NULL) {
@@ -136,8 +169,7 @@ void resume_begin(struct channel *c, struct instant now)
     go_live(c, 0, now);
 }
 
-void hub_resumed(struct resume_ask *ask, enum hub_resumed answer, uint64_t from_ms,
-                 struct instant now)
+void hub_resumed(struct resume_ask *ask, uint64_t from_ms, struct instant now)
 {
     struct channel *c = ask->channel;
     struct hub *h = ask->hub;
@@ -146,10 +178,7 @@ void hub_resumed(struct resume_ask *ask, enum hub_resumed answer, uint64_t from_
     if (c == NULL)
         return;
     c->ask = NULL;
-    if (answer == HUB_RESUMED_TOO_MANY)
-        channel_fail_later(c);
-    else
-        go_live(c, answer == HUB_RESUMED_FROM ? from_ms : 0, now);
+    go_live(c, from_ms, now);
     hub_settle(h, now);
 }
 
@@ -164,7 +193,7 @@ void resume_end(struct channel *c, bool for_good)
     if (!for_good || !resumes(c) || c->user == NULL)
         return;
     key_of(c, key);
-    h->resume.forget(h->resume.ctx, key, c->id);
+    h->resume.forget(h->resume.ctx, key, c->id, ref_of(c));
 }
 
 /* ---- positions ---- */
@@ -190,6 +219,7 @@ void hub_pong(struct session *s, struct text payload, struct instant now)
 {
     char digits[24];
     uint64_t at_ms;
+    bool renew;
 
     hub_heard(s, now);
     if (payload.n == 0 || payload.n >= sizeof digits)
@@ -199,9 +229,11 @@ void hub_pong(struct session *s, struct text payload, struct instant now)
     if (at_ms <= s->acked_ms || at_ms > s->pinged_ms)
         return; /* nothing that we asked */
     s->acked_ms = at_ms;
+    renew = now.ms - s->renewed_at >= NOTES_RENEW_MS;
+    s->renewed_at = renew ? now.ms : s->renewed_at;
     for (struct channel *c = s->channels; c != NULL; c = c->next)
         if (resumes(c) && !c->replaying && c->n_seats > 0)
-            note(c, at_ms);
+            note(c, at_ms, renew);
 }
 
 void hub_goodbye(struct session *s)

@@ -71,10 +71,8 @@ void channel_answer_join(struct channel *c)
     session_send(s, frame_finish(&w));
 }
 
-void channel_refuse(struct channel *c, bool joining)
+void channel_refuse(struct channel *c, const char *why, bool joining)
 {
-    static const char why[] =
-        "Unauthorized: You do not have permissions to read from this Channel topic";
     struct session *s = c->session;
     struct message m = {.join_ref = text_of(c->join_ref), .ref = text_of(c->ref)};
 

@@ -1,11 +1,14 @@
 #include "realtime/socket_lws.h"
 
 #include <assert.h>
+#include <errno.h>
 #include <libwebsockets.h>
+#include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <sys/socket.h>
 #include <time.h>
 
 #include "realtime/limits.h"
@@ -17,6 +20,7 @@ enum {
     HANDSHAKES_MAX = 512,
     RX_PIECE = 1024, /* libwebsockets keeps a buffer of this size for each socket */
     QUERY_MAX = 2048,
+    ADDRESS_CHAINS = 1024, /* a power of two */
     DESTROY_POLL_MS = 2,
     CLOSE_S = 3,
     CLOSE_GOING_AWAY = 1001,
@@ -35,8 +39,16 @@ struct conn {
     bool asked;          /* to go away */
 };
 
+/* How many connections an address has. */
+struct address {
+    struct address *next; /* of its hash chain */
+    unsigned char bytes[16];
+    unsigned n;
+};
+
 struct sockets {
     struct sockets_options o;
+    struct address *addresses[ADDRESS_CHAINS];
     struct lws_context *context; /* NULL once it is destroyed */
     struct lws_vhost *vhost;
     struct conn *conns;
@@ -79,7 +91,23 @@ static void observe(struct sockets *s, struct frame *f)
     s->o.on_latency(s->o.ctx, us < 0 ? 0 : (double)us / 1e6);
 }
 
-/* One write of one frame as it lies there, or of several joined. Returns how many frames; *r is lws_write's result. */
+/* Straight into the socket: nothing is queued before it, and lws_write() would add a quarter to the cost of the system call.
+ * What does not fit, libwebsockets keeps: RAW, our frames are complete and it never writes to them. Not for TLS, which ends
+ * before us. */
+static int put(struct conn *c, unsigned char *bytes, size_t n)
+{
+    ssize_t sent = send(lws_get_socket_fd(c->wsi), bytes, n, MSG_NOSIGNAL | MSG_DONTWAIT);
+
+    if (sent == (ssize_t)n)
+        return 0;
+    if (sent < 0 && errno != EAGAIN && errno != EINTR)
+        return -1;
+    if (sent < 0)
+        sent = 0;
+    return lws_write(c->wsi, bytes + sent, n - (size_t)sent, LWS_WRITE_RAW);
+}
+
+/* One write of one frame as it lies there, or of several joined. Returns how many frames; *r below 0: the socket is gone. */
 static uint32_t write_some(struct sockets *s, struct conn *c, struct outbox *o, int *r)
 {
     struct frame *f = outbox_at(o, 0), *next = outbox_at(o, 1);
@@ -90,8 +118,7 @@ static uint32_t write_some(struct sockets *s, struct conn *c, struct outbox *o, 
     if (next == NULL || f->len + next->len > sizeof s->joined) {
         observe(s, f);
         s->stats.bytes_out += f->len;
-        /* RAW: our frame is complete; libwebsockets sends it as it is and never writes to it. */
-        *r = lws_write(c->wsi, f->bytes + f->start, f->len, LWS_WRITE_RAW);
+        *r = put(c, f->bytes + f->start, f->len);
         return 1;
     }
     for (; (f = outbox_at(o, n)) != NULL && used + f->len <= sizeof s->joined; n++) {
@@ -100,7 +127,7 @@ static uint32_t write_some(struct sockets *s, struct conn *c, struct outbox *o, 
         used += f->len;
     }
     s->stats.bytes_out += used;
-    *r = lws_write(c->wsi, s->joined, used, LWS_WRITE_RAW);
+    *r = put(c, s->joined, used);
     return n;
 }
 
@@ -149,6 +176,52 @@ void sockets_flush(struct sockets *s, struct session *session)
 
     if (!c->closing && !write_out(s, c))
         drop(c);
+}
+
+/* ---- addresses ---- */
+
+static struct address **address_at(struct sockets *s, const unsigned char bytes[16])
+{
+    uint32_t h = 2166136261u;
+    struct address **at;
+
+    for (int i = 0; i < 16; i++)
+        h = (h ^ bytes[i]) * 16777619u;
+    at = &s->addresses[h & (ADDRESS_CHAINS - 1)];
+    while (*at != NULL && memcmp((*at)->bytes, bytes, 16) != 0)
+        at = &(*at)->next;
+    return at;
+}
+
+/* NULL: it has enough, or out of memory. */
+static struct address *address_take(struct sockets *s, int fd)
+{
+    unsigned char bytes[16] = {0};
+    struct sockaddr_storage peer = {0};
+    socklen_t size = sizeof peer;
+    struct address **at;
+
+    (void)getpeername(fd, (struct sockaddr *)&peer, &size);
+    if (peer.ss_family == AF_INET6)
+        memcpy(bytes, &((struct sockaddr_in6 *)&peer)->sin6_addr, 8); /* one customer's network */
+    else if (peer.ss_family == AF_INET)
+        memcpy(bytes, &((struct sockaddr_in *)&peer)->sin_addr, 4);
+    at = address_at(s, bytes);
+    if (*at == NULL && (*at = calloc(1, sizeof **at)) == NULL)
+        return NULL;
+    memcpy((*at)->bytes, bytes, 16);
+    if ((*at)->n >= ADDRESS_CONNECTIONS_MAX)
+        return NULL;
+    (*at)->n++;
+    return *at;
+}
+
+static void address_leave(struct sockets *s, struct address *a)
+{
+    if (a == NULL || --a->n > 0)
+        return;
+    *address_at(s, a->bytes) = a->next;
+    free(a);
 }
 
 /* ---- callbacks of libwebsockets ---- */
@@ -301,6 +374,7 @@ static int callback(struct lws *wsi, enum lws_callback_reasons reason, void *use
         return 0;
     case LWS_CALLBACK_WSI_DESTROY:
         owner(wsi)->taken--;
+        address_leave(owner(wsi), lws_get_opaque_user_data(wsi));
         return 0;
     case LWS_CALLBACK_HTTP:
         return -1; /* websockets only: no body is ever parsed here */
@@ -402,16 +476,22 @@ failed:
 bool sockets_take(struct sockets *s, int fd)
 {
     int size = REALTIME_SNDBUF, on = 1;
+    struct address *a;
+    struct lws *wsi;
 
     if (s->draining)
         return false;
-    if (s->taken >= REALTIME_CONNECTIONS_MAX) {
+    if (s->taken >= REALTIME_CONNECTIONS_MAX || (a = address_take(s, fd)) == NULL) {
         s->stats.refused++;
         return false;
     }
     (void)setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &size, sizeof size);
     (void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
-    (void)lws_adopt_socket_vhost(s->vhost, fd); /* closes it itself when it fails */
+    wsi = lws_adopt_socket_vhost(s->vhost, fd); /* closes it itself when it fails */
+    if (wsi == NULL)
+        address_leave(s, a);
+    else
+        lws_set_opaque_user_data(wsi, a);
     return true;
 }
 

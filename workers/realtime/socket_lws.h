@@ -28,7 +28,7 @@ struct sockets_options {
 struct sockets_stats {
     unsigned open;
     uint64_t frames_out, writes, bytes_out;
-    uint64_t refused; /* over REALTIME_CONNECTIONS_MAX */
+    uint64_t refused; /* over REALTIME_CONNECTIONS_MAX or ADDRESS_CONNECTIONS_MAX */
 };
 
 /* NULL: *why (static) tells. */

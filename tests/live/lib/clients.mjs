@@ -29,7 +29,8 @@ function install() {
   return folder;
 }
 
-const require = createRequire(join(install(), 'package.json'));
+export const folder = install();
+const require = createRequire(join(folder, 'package.json'));
 export const WebSocket = require('ws');
 /** What tests of the REST API take from npm: a JSON Schema validator, one of OpenAPI documents, and a maker of clients. */
 export const Ajv = require('ajv/dist/2020').default;
