@@ -203,7 +203,7 @@ test('a call comes with everything about it; a recording only once it lies somew
     assert.deepEqual(good(member, 'calls_transcript', { id: id('call', 1, 52) }).data, []);
     assert.equal(one(member, 'calls_recording', { id: call }).text, '', 'not copied yet');
     run(`UPDATE call_recordings SET storage_path = 'a/b.mp3' WHERE call_id = '${call}';`);
-    assert.deepEqual(good(member, 'calls_recording', { id: call }), 
+    assert.deepEqual(good(member, 'calls_recording', { id: call }),
         { storage_path: 'a/b.mp3', duration_seconds: 9, organization_id: org[1], call_id: call });
     assert.equal(one(other, 'calls_recording', { id: call }).text, '');
 });
