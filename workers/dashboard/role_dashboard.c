@@ -13,8 +13,8 @@
 
 enum { PAGE_FILES_MAX = 48 };
 
-/* Scripts and styles from here only, no inline ones, no frame around it; 'self' takes in the websocket. The page makes a download
- * out of nothing and no form is sent anywhere. */
+/* Scripts and styles from here only, none of them inline; no form is sent anywhere, no frame stands around the page. 'self'
+ * takes in the websocket. */
 static const char policy[] =
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; "
     "base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
