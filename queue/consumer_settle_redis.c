@@ -77,8 +77,8 @@ static void on_resync(void *ctx, const redisReply *r)
     long long done;
 
     p->resync_asked = false;
-    if (reply_integer(r, &done)) /* else it is still full, or the link is gone: again later */
-        p->resync_due = false;
+    if (!reply_integer(r, &done)) /* it is still full, or the link is gone: again later */
+        p->resync_due = true;
 }
 
 void partition_resync(struct partition *p)
@@ -91,7 +91,9 @@ void partition_resync(struct partition *p)
     if (!p->resync_due || p->resync_asked || !c->up || !consumer_owns(c, p->number))
         return;
     snprintf(each, sizeof each, "%d", RESYNC_MAX);
+    p->resync_due = false; /* what is noted from now on is another debt */
     p->resync_asked = consumer_command(c, on_resync, p, sizeof argv / sizeof *argv, argv);
+    p->resync_due = p->resync_due || !p->resync_asked;
 }
 
 /* ---- settling -----------------------------------------------------------------------------------
