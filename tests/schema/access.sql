@@ -89,7 +89,7 @@ SELECT pg_temp.expect_error($$UPDATE user_roles SET role = 'admin'$$, '42501') \
 SELECT pg_temp.expect_error($$DELETE FROM user_roles$$, '42501') \g /dev/null
 SELECT pg_temp.expect_error($$SELECT FROM analytics_pending$$, '42501') \g /dev/null
 SELECT pg_temp.expect_error(format('SELECT FROM %I', t), '42501')
-FROM unnest('{call_voice_state,call_live_turns,call_recording_copies}'::text[]) t \g /dev/null
+FROM unnest('{call_voice_state,call_live_turns,call_recording_copies,dead_letter_retries}'::text[]) t \g /dev/null
 SELECT pg_temp.expect(pg_temp.counted('SELECT * FROM calls') > 0 AND pg_temp.counted('SELECT * FROM call_recordings') > 0,
                       'a member reads whole rows of calls and recordings') \g /dev/null
 
