@@ -328,6 +328,8 @@ test('redaction reaches calls, transcripts, recordings, contacts, data requests 
     run(letter(s.domain, '{"id":1,"customer":{"id":5}}', '9-0') + letter(s.domain, '{"to":"<ANN@example.com>"}', '10-0'));
     assert.equal(letters(), '1-0|t|t\n10-0|t|t\n2-0|f|f\n3-0|t|t');
     assert.equal(ask(`SELECT count(*) > 0 FROM live_outbox WHERE organization_id = '${s.organization_id}' AND tbl = 'commerce_orders'`), 't');
+    // What is told of the contact that is gone tells nothing about the person.
+    assert.equal(ask(`SELECT count(*), bool_or(record ? 'phone') FROM live_outbox WHERE organization_id = '${s.organization_id}' AND tbl = 'contacts' AND type = 'DELETE'`), '1|f');
 });
 
 test('an order whose customer changed is the other customer\'s: an old version of the first one, come late, brings nothing and takes nothing', () => {
