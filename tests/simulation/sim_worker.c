@@ -53,7 +53,7 @@ static enum verdict handle(const struct event *ev, struct rows *out)
         sim_crash();
     }
     if (sscanf(ev->body, "{\"id\":%u,\"v\":%u}", &key, &version) != 2)
-        return rows_reject(out, "not understood");
+        return (enum verdict)rows_reject(out, "not understood");
     rows_begin(out, ROWSET_orders);
     rows_uuid(out, COL_orders_integration_id, ev->shop->integration_id);
     rows_uuid(out, COL_orders_organization_id, ev->shop->organization_id);
@@ -63,7 +63,7 @@ static enum verdict handle(const struct event *ev, struct rows *out)
     for (int i = 0; i < 4; i++)
         bytes[7 - i] = (uint8_t)(version >> (8 * i));
     rows_bytes(out, COL_orders_source_version, bytes, sizeof bytes);
-    return rows_failed(out) ? rows_reject(out, NULL) : VERDICT_STORE;
+    return rows_failed(out) ? (enum verdict)rows_reject(out, NULL) : VERDICT_STORE;
 }
 
 handler_fn __wrap_handler_for(const char *topic)
