@@ -209,8 +209,8 @@ static void tags_are_weak_and_compared_so(void **state)
     char tag[ANSWER_TAG_SIZE], other[ANSWER_TAG_SIZE], list[128];
 
     (void)state;
-    assert_true(answer_tag("{\"data\":1}", 10, tag));
-    assert_true(answer_tag("{\"data\":2}", 10, other));
+    answer_tag("{\"data\":1}", 10, tag);
+    answer_tag("{\"data\":2}", 10, other);
     assert_string_not_equal(tag, other);
     assert_int_equal(strlen(tag), 20);
     assert_memory_equal(tag, "W/\"", 3);

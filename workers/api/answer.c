@@ -6,6 +6,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "base/digest.h"
 #include "base/hmac.h"
 #include "base/json_out.h"
 
@@ -94,16 +95,14 @@ size_t answer_error(const struct fault *f, char out[ANSWER_ERROR_MAX])
     return (size_t)n < ANSWER_ERROR_MAX ? (size_t)n : ANSWER_ERROR_MAX - 1;
 }
 
-bool answer_tag(const char *body, size_t len, char out[ANSWER_TAG_SIZE])
+void answer_tag(const char *body, size_t len, char out[ANSWER_TAG_SIZE])
 {
-    uint8_t digest[SHA256_SIZE];
-    char hex[17];
-    bool ok = true;
+    uint8_t digest[DIGEST_SIZE];
+    char hex[2 * DIGEST_SIZE + 1];
 
-    sha256(digest, body, len, &ok);
-    hex_encode(hex, digest, 8);
+    digest_of(digest, body, len);
+    hex_encode(hex, digest, DIGEST_SIZE);
     snprintf(out, ANSWER_TAG_SIZE, "W/\"%s\"", hex);
-    return ok;
 }
 
 /* RFC 9110, 13.1.2: "*", or a list; compared weakly, so "W/" does not count. */

@@ -32,8 +32,8 @@ bool answer_try_again(const char *sqlstate, bool reads);
 /* The body of an error; returns its length. */
 size_t answer_error(const struct fault *f, char out[ANSWER_ERROR_MAX]);
 
-/* A weak entity tag of the body. False: no memory. */
-bool answer_tag(const char *body, size_t len, char out[ANSWER_TAG_SIZE]);
+/* A weak entity tag of the body. */
+void answer_tag(const char *body, size_t len, char out[ANSWER_TAG_SIZE]);
 /* If-None-Match (may be NULL) names it. */
 bool answer_tag_matches(const char *if_none_match, const char *tag);
 

@@ -104,7 +104,8 @@ void reply_ok(struct call *c, const char *body, size_t len)
         send_reply(c, &reply);
         return;
     }
-    if (c->reads && answer_tag(body, len, tag)) {
+    if (c->reads) {
+        answer_tag(body, len, tag);
         put(&h, "ETag", tag);
         if (answer_tag_matches(c->if_none_match, tag)) {
             reply.status = 304;

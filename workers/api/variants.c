@@ -12,6 +12,7 @@ enum { FILE_NAME_MAX = 96, VARIANT_NAME_MAX = 128 };
 struct variants {
     const struct plans *plans;
     const char *sql[API_ENDPOINTS_MAX]; /* the files */
+    size_t room[API_ENDPOINTS_MAX];     /* template_room() of each: every request asks for it */
     struct variant *of[API_ENDPOINTS_MAX];
     unsigned n;
 };
@@ -47,7 +48,7 @@ static struct variant *make(struct variants *v, unsigned no, const struct input 
     const struct plan *p = &v->plans->plan[no];
     const char *sort = p->list ? in->values[p->sort] : "",
                *order = p->list ? in->values[p->order] : "";
-    size_t room = template_room(v->sql[no]), words = strlen(sort) + strlen(order) + 2;
+    size_t room = v->room[no], words = strlen(sort) + strlen(order) + 2;
     struct variant *made = malloc(sizeof *made + VARIANT_NAME_MAX + words + room);
     struct template_in t = template_of(v, no, in);
     char error[TEMPLATE_ERROR_MAX];
@@ -85,7 +86,7 @@ const struct variant *variants_get(struct variants *v, unsigned plan_no, const s
 
 size_t variants_room(const struct variants *v, unsigned plan_no)
 {
-    return template_room(v->sql[plan_no]);
+    return v->room[plan_no];
 }
 
 bool variants_expand(const struct variants *v, unsigned plan_no, const struct input *in,
@@ -104,7 +105,7 @@ static bool expands(const struct variants *v, unsigned no, const struct input *i
                     size_t error_size)
 {
     struct template_in t = template_of(v, no, in);
-    char *room = malloc(template_room(v->sql[no])), why[TEMPLATE_ERROR_MAX] = "out of memory";
+    char *room = malloc(v->room[no]), why[TEMPLATE_ERROR_MAX] = "out of memory";
     struct template_out out;
     bool ok = room != NULL && template_expand(&t, room, &out, why);
 
@@ -142,6 +143,7 @@ static bool check(struct variants *v, unsigned no, char *error, size_t error_siz
         return false;
     }
     v->sql[no] = file->data;
+    v->room[no] = template_room(v->sql[no]);
     for (unsigned i = 0; i < p->n; i++) {
         one.given = in.given | UINT64_C(1) << i;
         if (!expands(v, no, &one, error, error_size))

@@ -32,8 +32,9 @@ bool page_file_open(struct page_file *f, const struct asset *asset)
 
     f->asset = asset;
     f->type = type_of(name);
-    if (f->type == NULL || n >= (int)sizeof f->url || !answer_tag(asset->data, asset->size, f->tag))
+    if (f->type == NULL || n >= (int)sizeof f->url)
         return false;
+    answer_tag(asset->data, asset->size, f->tag);
     f->packed =
         asset->size < GZIP_MIN ? NULL : gzip_compress(asset->data, asset->size, &f->packed_len);
     return true;
