@@ -28,7 +28,7 @@ function explain(requests, seqscan) {
     const watch = `LOAD 'auto_explain'; SET auto_explain.log_min_duration = 0; SET auto_explain.log_analyze = on; SET auto_explain.log_timing = off;
         SET auto_explain.log_nested_statements = on; SET auto_explain.log_format = json; SET auto_explain.log_level = notice;`;
     const text = script(requests, (execute) => `SET LOCAL client_min_messages = notice;\n${execute}\nSET LOCAL client_min_messages = warning;`)
-        .replace('SET enable_seqscan = off;', `SET enable_seqscan = ${seqscan}; ${watch}`);
+        .replace('SET enable_seqscan = off; SET enable_bitmapscan = off;', `SET enable_seqscan = ${seqscan}; SET enable_bitmapscan = ${seqscan}; ${watch}`);
     return psql(text).stderr.split('@@@\n').slice(1).map((messages, i) => {
         assert.doesNotMatch(messages, /ERROR/, messages);
         const plans = [...messages.matchAll(/plan:\n(\{[\s\S]*?^\})/gm)].map((m) => JSON.parse(m[1]));

@@ -374,11 +374,13 @@ static void on_db_state(void *ctx, unsigned up, const char *reason)
 
 static bool open_database(struct api *a)
 {
-    /* Generic plans: each variant of a statement is a plan of its own, so none depends on the values. enable_seqscan:
-     * plans may be made while tables are still empty. jit: compiling takes longer than running. */
+    /* Generic plans: each variant of a statement is a plan of its own, so none depends on the values. enable_seqscan: plans
+     * may be made while tables are still empty. enable_bitmapscan: schema/migrations/20261128000600_search_plans.sql tells
+     * why. jit: compiling takes longer than running. */
     static char timeout[SETTING_MAX];
     static const char *const setup[] = {"SET plan_cache_mode = force_generic_plan",
                                         "SET enable_seqscan = off",
+                                        "SET enable_bitmapscan = off",
                                         "SET jit = off",
                                         "SET timezone = 'UTC'",
                                         timeout,

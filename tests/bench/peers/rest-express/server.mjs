@@ -13,7 +13,7 @@ const MESSAGES = { page: 'page must be a whole number from 1', limit: 'limit mus
 const tuned = process.env.TUNED === '1';
 if (tuned) pg.types.setTypeParser(pg.types.builtins.JSON, (text) => text);
 const pool = new pg.Pool({ connectionString: process.env.DATABASE_URL, max: Number(process.env.CONNECTIONS), idleTimeoutMillis: 0 });
-pool.on('connect', (client) => client.query("SET plan_cache_mode = force_generic_plan; SET enable_seqscan = off; SET jit = off; SET timezone = 'UTC'"));
+pool.on('connect', (client) => client.query("SET plan_cache_mode = force_generic_plan; SET enable_seqscan = off; SET enable_bitmapscan = off; SET jit = off; SET timezone = 'UTC'"));
 
 class Refused extends Error {
   constructor(status, code, message, field) {
