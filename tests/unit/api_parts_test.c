@@ -13,7 +13,7 @@
 #include <libdeflate.h>
 
 #include "api/auth.h"
-#include "api/gzip.h"
+#include "runtime/gzip.h"
 #include "api/openapi.h"
 #include "runtime/jsontext.h"
 

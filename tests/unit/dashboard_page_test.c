@@ -63,6 +63,8 @@ static void tags_differ_with_the_bytes_and_large_files_are_packed(void **state)
     assert_non_null(f.packed);
     assert_in_range(f.packed_len, 1, sizeof text / 4);
     assert_memory_equal(f.packed, "\x1f\x8b", 2);
+    page_file_close(&f);
+    page_file_close(&g);
 }
 
 /* No file lies there unused. (That none is missing is seen in a browser: tests/live/dashboard_test.mjs.) */
@@ -80,6 +82,7 @@ static void the_page_is_whole(void **state)
         struct page_file f;
 
         assert_true(page_file_open(&f, &files[i]));
+        page_file_close(&f);
         for (size_t k = 0; k < n && !named; k++)
             named = strstr(files[k].data, name) != NULL && k != i;
         if (!named)

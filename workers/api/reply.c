@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "api/call.h"
-#include "api/gzip.h"
+#include "runtime/gzip.h"
 
 /* Any origin: a bearer token is sent by the page's own code, never by the browser on its own. */
 #define CORS_ORIGIN "Access-Control-Allow-Origin", "*"

@@ -1,9 +1,10 @@
 #include "dashboard/page.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
-#include "api/gzip.h"
+#include "runtime/gzip.h"
 
 static const struct kind {
     const char *suffix, *type;
@@ -38,4 +39,10 @@ bool page_file_open(struct page_file *f, const struct asset *asset)
     f->packed =
         asset->size < GZIP_MIN ? NULL : gzip_compress(asset->data, asset->size, &f->packed_len);
     return true;
+}
+
+void page_file_close(struct page_file *f)
+{
+    free(f->packed);
+    f->packed = NULL;
 }

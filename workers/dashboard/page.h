@@ -19,7 +19,8 @@ struct page_file {
     size_t packed_len;
 };
 
-/* False: its name has no kind that we serve or is too long, or out of memory. The packed form lives as long as the process. */
+/* False: its name has no kind that we serve or is too long, or out of memory. */
 bool page_file_open(struct page_file *f, const struct asset *asset);
+void page_file_close(struct page_file *f);
 
 #endif

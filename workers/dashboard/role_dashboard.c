@@ -70,6 +70,8 @@ static const char *ready(void)
 
 static void stop(void (*done)(void *ctx), void *ctx)
 {
+    for (size_t i = 0; i < PAGE_FILES_MAX; i++)
+        page_file_close(&files[i]);
     done(ctx);
 }
 

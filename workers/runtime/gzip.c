@@ -1,4 +1,4 @@
-#include "api/gzip.h"
+#include "runtime/gzip.h"
 
 #include <libdeflate.h>
 #include <stdlib.h>

@@ -1,6 +1,6 @@
 /* gzip (RFC 1952) of an answer. */
-#ifndef API_GZIP_H
-#define API_GZIP_H
+#ifndef RUNTIME_GZIP_H
+#define RUNTIME_GZIP_H
 
 #include <stddef.h>
 
