@@ -548,6 +548,8 @@ static void unsettled_entries_fill_the_window_and_no_more(void **state)
     w1 = worker_start("w1", false);
     w1_sees(100);
     run_for(2600);
+    if (w1->lost > 0)
+        skip(); /* so slow a machine that a lease ran out: all of it comes again, and nothing can be seen here */
     assert_int_equal(w1->n, 100);
     consumer_stats(w1->c, &stats);
     assert_int_equal(stats.backlog, 300);
@@ -576,14 +578,14 @@ static void large_entries_fill_the_window_by_their_bytes(void **state)
     need_redis();
     memset(large, 'x', LARGE);
     for (unsigned i = 0; i < N; i++)
-        freeReplyObject(redisCommand(redis.admin, "XADD ringback:{5}:events * e %b", large,
-                                     (size_t)LARGE));
+        freeReplyObject(
+            redisCommand(redis.admin, "XADD ringback:{5}:events * e %b", large, (size_t)LARGE));
     free(large);
     w1 = worker_start("w1", false);
     w1_sees(2);
     run_for(500);
     assert_true(w1->n <= FIRST_READ); /* of unknown size; then there is no room for more */
-    add_event(2, "*", "other"); /* which does not stop the others */
+    add_event(2, "*", "other");       /* which does not stop the others */
     n = w1->n;
     w1_sees(n + 1);
     worker_close(&w1);
