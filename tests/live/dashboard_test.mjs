@@ -7,7 +7,7 @@ import { OWNER, exec, request, ringback, sql, start, tenant, until, webhook } fr
 import { axe, browser as launch } from './lib/clients.mjs';
 import { callback, retellCall, settings } from './lib/voice.mjs';
 
-const SHOP = 'kala.myshopify.com', OTHER_SHOP = 'other.myshopify.com', WAIT = 20000;
+const SHOP = 'kala.myshopify.com', OTHER_SHOP = 'other.myshopify.com', WAIT = 60000;
 const token = (sub = OWNER) => ringback('token', '--sub', sub, '--expires', '1h').trim();
 const wide = { width: 1360, height: 900 }, phone = { width: 360, height: 740 };
 
