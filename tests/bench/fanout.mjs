@@ -1,20 +1,24 @@
 // Fan-out of `ringback realtime` beside a Node `ws` server that does the same job, in turn (A B A B): delivered messages per
 // second of the server's CPU, latency, and memory per idle socket. Started by tests/bench/fanout.
-import { execFileSync, spawn } from 'node:child_process';
+import { spawn } from 'node:child_process';
 import { createHmac } from 'node:crypto';
 import { once } from 'node:events';
-import { mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, writeFileSync } from 'node:fs';
 import net from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
+import { parseArgs } from 'node:util';
 import { folder } from '../live/lib/clients.mjs';
 import { exec, get, ringback, start } from '../live/lib/harness.mjs';
+import { cpu, idle, median, resident, sleep } from './lib/measure.mjs';
 
-const CROWD = process.env.RINGBACK_CROWD, QUICK = process.env.RINGBACK_BENCH_QUICK === '1';
+const CROWD = process.env.RINGBACK_CROWD;
+const { values: options } = parseArgs({ options: { quick: { type: 'boolean', default: false }, rounds: { type: 'string' }, shapes: { type: 'string' },
+  json: { type: 'boolean', default: false } } });
+const say = (text) => { if (!options.json) console.log(text); };
 const SECRET = 'a secret for tests that is long enough', REDIS = new URL(process.env.RINGBACK_TEST_REDIS_URL).pathname;
-const ROW_BYTES = 500, PARTITIONS = 8, HERTZ = Number(execFileSync('getconf', ['CLK_TCK'], { encoding: 'utf8' }));
-const sleep = (ms) => new Promise((r) => setTimeout(r, ms));
+const ROW_BYTES = 500, PARTITIONS = 8;
 const scratch = mkdtempSync(join(tmpdir(), 'fanout-'));
 
 // single: one row, the next when all have heard it; burst: ten rows within 10 ms, likewise
@@ -22,7 +26,7 @@ const shapes = [
   { name: '2,000 of one tenant', tenants: 1, each: 2000, single: 80, burst: 10 },
   { name: '10,000 of one tenant', tenants: 1, each: 10000, single: 20, burst: 3 },
   { name: '500 tenants with 20 each', tenants: 500, each: 20, single: 3000, burst: 500 },
-].slice(0, QUICK ? 1 : 3);
+].slice(0, Number(options.shapes ?? (options.quick ? 1 : 3)));
 
 const uuid = (kind, n) => `${kind}-0000-4000-8000-${String(n).padStart(12, '0')}`;
 const organization = (n) => uuid('0a000000', n), user = (n) => uuid('0b000000', n);
@@ -55,21 +59,6 @@ async function startNode() {
   const [line] = await once(createInterface(child.stdout), 'line');
   return { pid: child.pid, port: JSON.parse(line).port, stop: async () => { child.kill(); await once(child, 'exit'); } };
 }
-
-const cpu = (pid) => { // seconds
-  const fields = readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ')[1].split(' ');
-  return (Number(fields[11]) + Number(fields[12])) / HERTZ;
-};
-/** Until the process has had nothing to do for half a second. */
-async function rest(pid) {
-  for (let quiet = 0, last = cpu(pid); quiet < 4;) {
-    await sleep(150);
-    const now = cpu(pid);
-    quiet = now - last < 0.015 ? quiet + 1 : 0;
-    last = now;
-  }
-}
-const memory = (pid) => Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))[1]) * 1024;
 
 // ---- the crowd and the publisher
 function openCrowd(port, shape) {
@@ -117,10 +106,10 @@ async function phase(server, crowd, shape, n, size) {
 async function run(starter, shape) {
   const server = await starter();
   await sleep(300);
-  const empty = memory(server.pid), crowd = openCrowd(server.port, shape);
+  const empty = resident(server.pid), crowd = openCrowd(server.port, shape);
   await crowd.ready();
-  await rest(server.pid);
-  const bytes = Math.round((memory(server.pid) - empty) / (shape.tenants * shape.each));
+  await idle(server.pid);
+  const bytes = Math.round((resident(server.pid) - empty) / (shape.tenants * shape.each));
   await phase(server, crowd, shape, 5, 1); // warm
   const single = await phase(server, crowd, shape, shape.single, 1), burst = await phase(server, crowd, shape, shape.burst, 10);
   await crowd.close();
@@ -128,22 +117,24 @@ async function run(starter, shape) {
   return { bytes, single, burst };
 }
 
-const median = (list) => [...list].sort((a, b) => a - b)[list.length >> 1];
 const both = (runs, what, part) => runs.map((r) => r[what][part]);
 
 setTimeout(() => { console.error('not done within ten minutes'); process.exit(1); }, 600000).unref();
 prepare();
+const all = [];
 for (const shape of shapes) {
   const runs = { ringback: [], node: [] };
-  for (let round = 0; round < (QUICK ? 1 : 2); round++) {
+  for (let round = 0; round < Number(options.rounds ?? (options.quick ? 1 : 2)); round++) {
     for (const [name, starter] of [['ringback', startRingback], ['node', startNode]]) {
       const result = await run(starter, shape);
       runs[name].push(result);
-      console.log(`${shape.name}: ${name}: ${result.bytes} bytes a socket`);
-      for (const what of ['single', 'burst']) console.log(`  ${what.padEnd(7)}${JSON.stringify(result[what])}`);
+      say(`${shape.name}: ${name}: ${result.bytes} bytes a socket`);
+      for (const what of ['single', 'burst']) say(`  ${what.padEnd(7)}${JSON.stringify(result[what])}`);
     }
   }
   const ratio = (what) => (median(both(runs.ringback, what, 'per_cpu_second')) / median(both(runs.node, what, 'per_cpu_second'))).toFixed(2);
-  console.log(`${shape.name}: per CPU second, ringback / node: single ${ratio('single')}, bursts ${ratio('burst')}\n`);
+  say(`${shape.name}: per CPU second, ringback / node: single ${ratio('single')}, bursts ${ratio('burst')}\n`);
+  all.push({ name: shape.name, ...runs });
 }
 wire.destroy();
+if (options.json) console.log(JSON.stringify(all));

@@ -1,13 +1,15 @@
 // Measures REST lists; started by tests/bench/rest, which has the options.
-import { execFileSync, spawn } from 'node:child_process';
-import { once } from 'node:events';
-import { existsSync, mkdtempSync, copyFileSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { execFileSync } from 'node:child_process';
+import { writeFileSync } from 'node:fs';
 import { createHash } from 'node:crypto';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { DATABASE_URL, JWT_SECRET, ringback, sql, start } from '../live/lib/harness.mjs';
 import { ask, forge, root } from '../live/lib/api.mjs';
 import { expand, template } from '../schema/api/harness.mjs';
+import { cpu, median, postgresCpu, resident } from './lib/measure.mjs';
+import { startPeer } from './lib/peers.mjs';
+import { table } from './lib/report.mjs';
 
 const LISTS = { orders: 'orders_list', calls: 'calls_list', carts: 'carts_list', products: 'products_list', campaigns: 'campaigns_list', agents: 'agents_list',
   integrations: 'integrations_list' };
@@ -22,27 +24,11 @@ const psql = (...args) => execFileSync('psql', [DATABASE_URL, '-Xq', '-v', 'ON_E
 
 // ---- the two servers ----
 
-/** npm's packages of the peer, once, in build/. */
-function installed(name) {
-  const list = join(here, 'peers', name, 'package.json');
-  const folder = join(root, 'build', `bench-${name}-${createHash('sha256').update(readFileSync(list)).digest('hex').slice(0, 12)}`);
-  if (existsSync(folder)) return folder;
-  const fresh = mkdtempSync(`${folder}.`);
-  copyFileSync(list, join(fresh, 'package.json'));
-  execFileSync('npm', ['install', '--no-package-lock', '--no-audit', '--no-fund', '--loglevel=error', '--prefix', fresh], { stdio: ['ignore', 'ignore', 'inherit'] });
-  renameSync(fresh, folder);
-  return folder;
-}
-
 async function express(list) {
-  const folder = installed('rest-express'), { text } = expand(LISTS[list], {});
-  copyFileSync(join(here, 'peers/rest-express/server.mjs'), join(folder, 'server.mjs'));
+  const { text } = expand(LISTS[list], {});
   const parameters = expand(LISTS[list], { page: 'page', limit: 'limit' }).values.map((v) => (['page', 'limit'].includes(v) ? v : 'offset'));
-  const child = spawn('node', [join(folder, 'server.mjs')], { stdio: ['ignore', 'pipe', 'inherit'], env: { ...process.env, NODE_ENV: 'production', LISTEN_PORT: '0',
-    DATABASE_URL, JWT_SECRET, CONNECTIONS: options.connections, TUNED: options.tuned ? '1' : '',
-    LIST: JSON.stringify({ path: `/v1/${list}`, begin: template('begin').replace(/^--.*$/gm, ''), text, parameters }) } });
-  const [line] = await once(child.stdout, 'data');
-  return { name: 'express', child, address: `127.0.0.1:${/\d+/.exec(line)[0]}`, stop: async () => { child.kill(); await once(child, 'exit'); } };
+  return { name: 'express', ...await startPeer('rest-express', { LISTEN_PORT: '0', DATABASE_URL, JWT_SECRET, CONNECTIONS: options.connections, TUNED: options.tuned ? '1' : '',
+    LIST: JSON.stringify({ path: `/v1/${list}`, begin: template('begin').replace(/^--.*$/gm, ''), text, parameters }) }) };
 }
 
 async function ours() {
@@ -52,17 +38,6 @@ async function ours() {
 
 // ---- measuring ----
 
-const TICKS = Number(execFileSync('getconf', ['CLK_TCK'], { encoding: 'utf8' }));
-/** Seconds of CPU that a process took, with its ended children. */
-function cpu(pid) {
-  const fields = readFileSync(`/proc/${pid}/stat`, 'utf8').replace(/^.*\) /, '').split(' ');
-  return fields.slice(11, 15).reduce((sum, n) => sum + Number(n), 0) / TICKS;
-}
-const memory = (pid) => Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))[1]) / 1024;
-const postgres = Number(readFileSync(join(dir, 'pg.pid'), 'utf8'));
-const backends = () => [postgres, ...readFileSync(`/proc/${postgres}/task/${postgres}/children`, 'utf8').trim().split(' ').map(Number)];
-const postgresCpu = () => backends().reduce((sum, pid) => { try { return sum + cpu(pid); } catch { return sum; } }, 0);
-
 const tokenFile = join(dir, 'tokens');
 function load(server, path, seconds) {
   const before = [cpu(server.child.pid), postgresCpu()];
@@ -71,7 +46,7 @@ function load(server, path, seconds) {
   const r = JSON.parse(out.slice(out.indexOf('{"seconds"')));
   const took = [cpu(server.child.pid), postgresCpu()].map((t, i) => t - before[i]);
   if (r.refused > 0 || r.broken > 0 || r.requests === 0) throw new Error(`${server.name}: ${JSON.stringify(r)}`);
-  return { ...r, rate: r.requests / r.seconds, server_us: took[0] / r.requests * 1e6, postgres_us: took[1] / r.requests * 1e6, rss_mb: memory(server.child.pid) };
+  return { ...r, rate: r.requests / r.seconds, server_us: took[0] / r.requests * 1e6, postgres_us: took[1] / r.requests * 1e6, rss_mb: resident(server.child.pid) / 2 ** 20 };
 }
 
 /** Statements prepared, pages cached, and JavaScript compiled: that takes some thousand requests. */
@@ -79,13 +54,7 @@ function warm(server, path) {
   for (let seconds = 0, done = 0; seconds < WARM_SECONDS_MAX && done < WARM_REQUESTS; seconds += 2) done += load(server, path, 2).requests;
 }
 
-const sorted = (list) => [...list].sort((a, b) => a - b);
-const median = (list) => sorted(list)[Math.floor(list.length / 2)];
 const spread = (list) => `${Math.round(median(list))} (${Math.round(Math.min(...list))}-${Math.round(Math.max(...list))})`;
-const table = (rows) => {
-  const widths = rows[0].map((_, i) => Math.max(...rows.map((r) => String(r[i]).length)));
-  for (const row of rows) say(row.map((cell, i) => (i ? String(cell).padStart(widths[i]) : String(cell).padEnd(widths[i]))).join('  '));
-};
 
 /** Both answer the same, but for digits: JavaScript's numbers drop zeros at the end. */
 async function same(servers, path) {
@@ -110,8 +79,8 @@ async function compare() {
   }
   for (const s of servers) await s.stop();
   const of = (name, what) => rounds.map((r) => r[name][what]);
-  table([['', 'requests/s', 'p50 ms', 'p95 ms', 'CPU us/request', 'PostgreSQL us/request', 'RSS MB'], ...servers.map(({ name }) => [name, spread(of(name, 'rate')),
-    median(of(name, 'p50_ms')).toFixed(1), median(of(name, 'p95_ms')).toFixed(1), spread(of(name, 'server_us')), spread(of(name, 'postgres_us')), Math.round(median(of(name, 'rss_mb')))])]);
+  say(table([['', 'requests/s', 'p50 ms', 'p95 ms', 'CPU us/request', 'PostgreSQL us/request', 'RSS MB'], ...servers.map(({ name }) => [name, spread(of(name, 'rate')),
+    median(of(name, 'p50_ms')).toFixed(1), median(of(name, 'p95_ms')).toFixed(1), spread(of(name, 'server_us')), spread(of(name, 'postgres_us')), Math.round(median(of(name, 'rss_mb')))])]));
   say(`ratio: ${median(rounds.map((r) => r.ratio)).toFixed(2)} (${rounds.map((r) => r.ratio.toFixed(2)).join(' ')})`);
   return { ...rows, list: options.list, rounds, ratio: median(rounds.map((r) => r.ratio)) };
 }
@@ -123,8 +92,8 @@ async function latencies() {
     found[list] = load(server, `/v1/${list}`, Number(options.seconds));
   }
   await server.stop();
-  table([['first page with total', 'requests/s', 'p50 ms', 'p95 ms', 'p99 ms', 'CPU us/request', 'PostgreSQL us/request'], ...Object.entries(found).map(([list, r]) =>
-    [`/v1/${list}`, Math.round(r.rate), r.p50_ms.toFixed(1), r.p95_ms.toFixed(1), r.p99_ms.toFixed(1), Math.round(r.server_us), Math.round(r.postgres_us)])]);
+  say(table([['first page with total', 'requests/s', 'p50 ms', 'p95 ms', 'p99 ms', 'CPU us/request', 'PostgreSQL us/request'], ...Object.entries(found).map(([list, r]) =>
+    [`/v1/${list}`, Math.round(r.rate), r.p50_ms.toFixed(1), r.p95_ms.toFixed(1), r.p99_ms.toFixed(1), Math.round(r.server_us), Math.round(r.postgres_us)])]));
   return { ...rows, lists: found };
 }
 

@@ -1,0 +1,14 @@
+// The parts of the suite, in the order in which they run. A part is parts/NAME.mjs with one function:
+//
+//   export async function run({ rounds, quick, say }) { ... return rows; }
+//
+// It runs in a process of its own between a fresh PostgreSQL and Redis (tests/live/with_servers), and `say` tells progress.
+// A row is one comparison:
+//   { what: '8 KiB, 64 connections',
+//     systems: { ringback: [sample of each round], fastify: [...] },     sample: { rate, server_us, ... }, see report.mjs
+//     goals: [goal('CPU per request', 'us', [value of each round], { atMost: 30 })] }
+// seconds: the longest that it may take; quick: the same with --quick.
+export const parts = {
+  fanout: { title: 'Changes to websockets', seconds: 300, quick: 60 },
+  rest: { title: 'REST lists with their total', seconds: 180, quick: 60 },
+};
