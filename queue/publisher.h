@@ -1,4 +1,5 @@
-/* The gateway's end of the events streams: XADD and wait for the confirmation. Many in flight on one pipelined link. */
+/* The gateway's end of the events streams: XADD and wait for the confirmation. Many in flight, on as many
+ * pipelined links as they need; two that are in flight together may be stored in either order. */
 #ifndef QUEUE_PUBLISHER_H
 #define QUEUE_PUBLISHER_H
 
@@ -20,7 +21,7 @@ struct publisher *publisher_new(uv_loop_t *loop, const char *redis_url, unsigned
                                 size_t window,
                                 void (*on_state)(void *ctx, bool up, const char *reason),
                                 void *ctx);
-/* Link up, and the last answer of Redis did not refuse a write. */
+/* A link is up, and the last answer of Redis did not refuse a write. */
 bool publisher_ready(const struct publisher *p);
 
 /* False: refused (link down or window full), cb is not called. Otherwise cb exactly once, later.

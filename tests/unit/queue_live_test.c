@@ -535,6 +535,58 @@ static void published_events_reach_the_worker_in_order_and_are_acknowledged(void
     publisher_end();
 }
 
+/* How many connections our publishers have to Redis. */
+static unsigned publisher_connections(void)
+{
+    redisReply *r = redisCommand(redis.admin, "CLIENT LIST TYPE normal");
+    unsigned n = 0;
+
+    assert_non_null(r);
+    for (const char *p = r->str; (p = strstr(p, " name=ringback-publisher ")) != NULL; p++)
+        n++;
+    freeReplyObject(r);
+    return n;
+}
+
+static bool publisher_has_two_connections(void)
+{
+    return publisher_connections() >= 2;
+}
+
+static void appends_beyond_what_redis_reads_at_once_get_connections_of_their_own(void **state)
+{
+    enum { LEN = 2048, AT_ONCE = 40 };
+    char text[LEN];
+
+    (void)state;
+    need_redis();
+    memset(text, 'x', sizeof text);
+    publisher_start(AT_ONCE);
+    for (unsigned round = 1; round <= 4; round++) {
+        for (unsigned i = 0; i < AT_ONCE; i++)
+            assert_true(publisher_append(pub, i % P, text, LEN, on_published, NULL));
+        wanted_n = round * AT_ONCE;
+        assert_true(run_until(got_wanted_answers, WAIT_MS));
+        if (round == 1)
+            assert_true(run_until(publisher_has_two_connections, WAIT_MS));
+        run_for(50); /* so that the new one is ready */
+    }
+    assert_int_equal(published[PUBLISHED_OK], 4 * AT_ONCE);
+    assert_in_range(publisher_connections(), 3, 16); /* one more for each round that found none with room */
+    for (unsigned i = 0; i < P; i++)
+        assert_int_equal(ask("XLEN ringback:{%u}:events", i), 4 * AT_ONCE / P);
+
+    /* One that is lost is not the end of the others. */
+    ask("CLIENT KILL TYPE normal SKIPME yes");
+    assert_true(run_until(pub_is_not_ready, WAIT_MS));
+    assert_true(run_until(pub_is_ready, WAIT_MS));
+    assert_true(publisher_append(pub, 0, text, LEN, on_published, NULL));
+    wanted_n++;
+    assert_true(run_until(got_wanted_answers, WAIT_MS));
+    assert_int_equal(published[PUBLISHED_OK], 4 * AT_ONCE + 1);
+    publisher_end();
+}
+
 /* Entries that came, each once: a lease that ran out on a slow machine brings the same ones again, never others. */
 static unsigned w1_distinct(void)
 {
@@ -1721,6 +1773,7 @@ int main(int argc, char **argv)
         CASE(an_overdue_reply_cuts_the_link),
         CASE(large_commands_and_replies_pass),
         CASE(published_events_reach_the_worker_in_order_and_are_acknowledged),
+        CASE(appends_beyond_what_redis_reads_at_once_get_connections_of_their_own),
         CASE(unsettled_entries_fill_the_window_and_no_more),
         CASE(large_entries_fill_the_window_by_their_bytes),
         CASE(pending_entries_come_first_with_their_delivery_count),
