@@ -9,6 +9,7 @@
 //     goals: [goal('CPU per request', 'us', [value of each round], { atMost: 30 })] }
 // seconds: the longest that it may take; quick: the same with --quick.
 export const parts = {
+  ingest: { title: 'Signed webhooks to Redis', seconds: 300, quick: 45 },
   fanout: { title: 'Changes to websockets', seconds: 300, quick: 60 },
   rest: { title: 'REST lists with their total', seconds: 180, quick: 60 },
 };
