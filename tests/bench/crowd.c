@@ -3,7 +3,9 @@
  *   crowd HOST PORT N JOINS    JOINS: a file of join messages, one a line; socket i says line i modulo their number
  *
  * "ready" when every socket has heard two frames (the reply and `system`). On standard input: "reset" sets the counters to zero,
- * "expect K" is answered with "done" when K more frames were heard, "report" prints the counters as one line of JSON. Latency: from the moment that a row carries as "at":microseconds to its being read.
+ * "expect K" is answered with "done" when, since the last reset, as many frames were heard as were expected by then altogether,
+ * "report" prints the counters as one line of JSON. Latency: from the moment that a row carries as "at":microseconds to its
+ * being read.
  * A PING is answered. Ends with its standard input. */
 #include <arpa/inet.h>
 #include <errno.h>
@@ -45,8 +47,8 @@ static struct socket *sockets;
 static unsigned n_sockets, n_opened, n_upgraded, n_ready, n_closed, n_joins;
 static char *joins[JOINS_MAX];
 static int poller;
-static uint64_t awaited; /* frames until "done"; 0: nobody waits */
-static uint64_t frames, bytes, latencies, buckets[BUCKETS];
+static bool waiting; /* for "done" */
+static uint64_t expected, frames, bytes, latencies, buckets[BUCKETS];
 
 static uint64_t now_us(void)
 {
@@ -113,15 +115,22 @@ static void say(struct socket *s, unsigned char opcode, const char *text, size_t
         die("write");
 }
 
+/* Frames may be heard before they are expected. */
+static void say_done(void)
+{
+    if (!waiting || frames < expected)
+        return;
+    waiting = false;
+    printf("done\n");
+    fflush(stdout);
+}
+
 static void count_frame(struct socket *s, const unsigned char *payload, size_t n)
 {
     const char *at = memmem(payload, n, "\"at\":", 5);
 
     frames++;
-    if (awaited > 0 && --awaited == 0) {
-        printf("done\n");
-        fflush(stdout);
-    }
+    say_done();
     if (s->heard < GREETING && ++s->heard == GREETING && ++n_ready == n_sockets) {
         printf("ready\n");
         fflush(stdout);
@@ -267,9 +276,11 @@ static bool on_command(void)
     if (strncmp(line, "report", 6) == 0) {
         report();
     } else if (strncmp(line, "expect ", 7) == 0) {
-        awaited = strtoull(line + 7, NULL, 10);
+        expected += strtoull(line + 7, NULL, 10);
+        waiting = true;
+        say_done();
     } else {
-        frames = bytes = latencies = 0;
+        expected = frames = bytes = latencies = 0;
         memset(buckets, 0, sizeof buckets);
     }
     return true;

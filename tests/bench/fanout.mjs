@@ -20,6 +20,22 @@ const say = (text) => { if (!options.json) console.log(text); };
 const SECRET = 'a secret for tests that is long enough', REDIS = new URL(process.env.RINGBACK_TEST_REDIS_URL).pathname;
 const ROW_BYTES = 500, PARTITIONS = 8;
 const scratch = mkdtempSync(join(tmpdir(), 'fanout-'));
+const STEP_SECONDS = 60, ALL_MINUTES = 8; // so that it always ends by itself, and leaves nobody behind
+const children = new Set();
+process.on('exit', () => { for (const child of children) child.kill('SIGKILL'); });
+
+function kept(child) {
+  children.add(child);
+  child.once('exit', () => children.delete(child));
+  return child;
+}
+
+/** What `promise` gives, or an error that names it. */
+async function within(what, promise) {
+  let timer;
+  const late = new Promise((_, reject) => { timer = setTimeout(() => reject(new Error(`${what}: not within ${STEP_SECONDS} s`)), STEP_SECONDS * 1000); });
+  try { return await Promise.race([promise, late]); } finally { clearTimeout(timer); }
+}
 
 // single: one row, the next when all have heard it; burst: ten rows within 10 ms, likewise
 const shapes = [
@@ -49,13 +65,14 @@ function prepare() {
 // ---- the two servers
 async function startRingback() {
   const server = await start('realtime');
+  kept(server.child);
   return { pid: server.child.pid, port: server.address.split(':').at(-1), stop: () => server.stop(),
     writes: async () => Number(/^ringback_realtime_writes_total (\d+)/m.exec((await get(server.admin, '/metrics')).text)[1]) };
 }
 
 async function startNode() {
-  const child = spawn(process.execPath, [new URL('ws_server.mjs', import.meta.url).pathname, folder, REDIS, String(PARTITIONS), SECRET,
-    join(scratch, 'members.json')], { stdio: ['ignore', 'pipe', 'inherit'] });
+  const child = kept(spawn(process.execPath, [new URL('ws_server.mjs', import.meta.url).pathname, folder, REDIS, String(PARTITIONS), SECRET,
+    join(scratch, 'members.json')], { stdio: ['ignore', 'pipe', 'inherit'] }));
   const [line] = await once(createInterface(child.stdout), 'line');
   return { pid: child.pid, port: JSON.parse(line).port, stop: async () => { child.kill(); await once(child, 'exit'); } };
 }
@@ -66,7 +83,7 @@ function openCrowd(port, shape) {
   const joins = Array.from({ length: shape.tenants }, (_, n) => JSON.stringify(['1', '1', `realtime:board-${runs}`, 'phx_join', {
     config: { postgres_changes: [{ event: '*', schema: 'public', table: 'commerce_orders' }] }, access_token: token(user(n)) }]));
   writeFileSync(join(scratch, 'joins'), `${joins.join('\n')}\n`);
-  const child = spawn(CROWD, ['127.0.0.1', String(port), String(shape.tenants * shape.each), join(scratch, 'joins')], { stdio: ['pipe', 'pipe', 'inherit'] });
+  const child = kept(spawn(CROWD, ['127.0.0.1', String(port), String(shape.tenants * shape.each), join(scratch, 'joins')], { stdio: ['pipe', 'pipe', 'inherit'] }));
   const lines = createInterface(child.stdout)[Symbol.asyncIterator]();
   const line = async () => (await lines.next()).value;
   return { ready: line, reset: () => child.stdin.write('reset\n'),
@@ -94,7 +111,7 @@ async function phase(server, crowd, shape, n, size) {
       publish(i % shape.tenants);
       if (k % 2 === 1 && k < size - 1) await sleep(1);
     }
-    await delivered;
+    await within(`${size} rows to ${shape.each}`, delivered);
   }
   const spent = cpu(server.pid) - before, report = await crowd.report();
   await sleep(1100); // the meter's beat
@@ -107,7 +124,7 @@ async function run(starter, shape) {
   const server = await starter();
   await sleep(300);
   const empty = resident(server.pid), crowd = openCrowd(server.port, shape);
-  await crowd.ready();
+  await within('joins', crowd.ready());
   await idle(server.pid);
   const bytes = Math.round((resident(server.pid) - empty) / (shape.tenants * shape.each));
   await phase(server, crowd, shape, 5, 1); // warm
@@ -119,7 +136,7 @@ async function run(starter, shape) {
 
 const both = (runs, what, part) => runs.map((r) => r[what][part]);
 
-setTimeout(() => { console.error('not done within ten minutes'); process.exit(1); }, 600000).unref();
+setTimeout(() => { console.error(`not done within ${ALL_MINUTES} minutes`); process.exit(1); }, ALL_MINUTES * 60000).unref();
 prepare();
 const all = [];
 for (const shape of shapes) {

@@ -47,7 +47,7 @@ function publish(organization, table, type, record, committed) {
 
 // ---- the live streams: XREAD over all partitions, RESP read in place
 const wire = net.connect({ path: redis });
-const ids = Array.from({ length: Number(partitions) }, () => '$');
+const ids = Array.from({ length: Number(partitions) }, () => `${Date.now()}-0`); // '$' would lose what comes between two reads
 const keys = ids.map((_, n) => `ringback:{${n}}:live`);
 let rest = Buffer.alloc(0);
 

@@ -371,7 +371,8 @@ static void pass(uint64_t ms)
     now.unix_s = UNIX_0 + (int64_t)(now.ms / 1000);
     if (hub_next(hub) <= now.ms)
         hub_tick(hub, now);
-    while (hub_dirty(hub) != NULL) {
+    hub_rested(hub);
+    while (hub_dirty(hub, now) != NULL) {
         /* the driver would write now; our clients take when they like */
     }
 }

@@ -540,15 +540,48 @@ static void dirty_sockets_come_once(void **state)
     begin(&w);
     a = live(&w, ALICE, "vsn=2.0.0");
     b = live(&w, ALICE, "vsn=2.0.0");
-    while (hub_dirty(w.hub) != NULL)
+    while (hub_dirty(w.hub, w.now) != NULL)
         ;
+    w.now.ms += PACE_SHARE_MS;
     change(&w, ORG_A, "INSERT", "{\"id\":\"1\"}");
     change(&w, ORG_A, "INSERT", "{\"id\":\"2\"}");
     hub_disconnect(w.hub, a);
-    assert_ptr_equal(hub_dirty(w.hub), b);
-    assert_null(hub_dirty(w.hub));
+    assert_ptr_equal(hub_dirty(w.hub, w.now), b);
+    assert_null(hub_dirty(w.hub, w.now));
     assert_int_equal(take(&w, b), 2);
     hub_disconnect(w.hub, b);
+    end(&w);
+}
+
+static void rows_behind_a_first_one_rest_and_answers_do_not(void **state)
+{
+    struct world w;
+    struct session *s;
+
+    (void)state;
+    begin(&w);
+    s = live(&w, ALICE, "vsn=2.0.0");
+    while (hub_dirty(w.hub, w.now) != NULL)
+        take(&w, s);
+    w.now.ms += PACE_SHARE_MS;
+    change(&w, ORG_A, "INSERT", "{\"id\":\"1\"}");
+    assert_ptr_equal(hub_dirty(w.hub, w.now), s);
+    w.now.ms++;
+    change(&w, ORG_A, "INSERT", "{\"id\":\"2\"}");
+    assert_null(hub_dirty(w.hub, w.now));
+    assert_true(hub_resting(w.hub));
+    say(&w, s, "[null,\"9\",\"phoenix\",\"heartbeat\",{}]");
+    assert_false(hub_resting(w.hub));
+    assert_ptr_equal(hub_dirty(w.hub, w.now), s);
+    change(&w, ORG_A, "INSERT", "{\"id\":\"3\"}");
+    hub_rested(w.hub);
+    assert_ptr_equal(hub_dirty(w.hub, w.now), s);
+    assert_int_equal(take(&w, s), 4);
+    assert_holds(w.got[0], "\"id\":\"1\"");
+    assert_holds(w.got[1], "\"id\":\"2\"");
+    assert_holds(w.got[2], "phx_reply");
+    assert_holds(w.got[3], "\"id\":\"3\"");
+    hub_disconnect(w.hub, s);
     end(&w);
 }
 
@@ -690,6 +723,7 @@ int main(void)
         cmocka_unit_test(a_tenant_has_limits),
         cmocka_unit_test(silence_is_pinged_then_closed),
         cmocka_unit_test(dirty_sockets_come_once),
+        cmocka_unit_test(rows_behind_a_first_one_rest_and_answers_do_not),
         cmocka_unit_test(many_users_and_topics_come_and_go),
         cmocka_unit_test(a_join_waits_for_the_key_of_its_token),
         cmocka_unit_test(keys_that_do_not_come_refuse_the_join),

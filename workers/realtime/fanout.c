@@ -430,6 +430,19 @@ static uint64_t row_of(const struct change *change)
     return hub_hash(hub_hash(0, change->table.p, change->table.n), id.p, id.n) | 1;
 }
 
+/* With thousands of sockets, nothing of the next one is in the cache: it is fetched while the ones before are dealt with. */
+LOOK_AHEAD void look_ahead(const struct audience *a, uint32_t i)
+{
+    enum { CHANNEL = 12, SESSION = 8, SLOTS = 4 };
+
+    if (i + CHANNEL < a->n)
+        __builtin_prefetch(a->channels[i + CHANNEL]);
+    if (i + SESSION < a->n)
+        __builtin_prefetch(a->channels[i + SESSION]->session, 1);
+    if (i + SLOTS < a->n)
+        __builtin_prefetch(a->channels[i + SLOTS]->session->outbox.slots, 1);
+}
+
 /* NULL: out of memory, so nobody gets it and all must resync. */
 static void deliver(struct audience *a, struct frame *f, uint64_t row, struct instant now)
 {
@@ -439,6 +452,7 @@ static void deliver(struct audience *a, struct frame *f, uint64_t row, struct in
     for (uint32_t i = 0; i < a->n; i++) {
         struct channel *c = a->channels[i];
 
+        look_ahead(a, i);
         stats = &c->session->hub->stats;
         waiting = c->session->outbox.n;
         if (c->replaying)
@@ -446,7 +460,7 @@ static void deliver(struct audience *a, struct frame *f, uint64_t row, struct in
         if (c->fsm.state != CHANNEL_LIVE || now.ms >= c->fsm.exp_at) {
             (void)channel_step(&c->fsm, CHANNEL_WITHHELD, NULL, now.ms);
         } else if (f != NULL && outbox_push(&c->session->outbox, f, c, row)) {
-            session_mark(c->session);
+            session_row(c->session, now);
             session_told(c->session, now);
             stats->queued++;
             stats->conflated += c->session->outbox.n == waiting;

@@ -146,19 +146,3 @@ struct text frame_payload(const struct frame *f)
     assert(f->bytes[f->start] == OPCODE_TEXT || f->bytes[f->start] == OPCODE_BINARY);
     return (struct text){(const char *)f->bytes + FRAME_HEADER_MAX, f->len - header};
 }
-
-struct frame *frame_ref(struct frame *f)
-{
-    assert(f->refs > 0);
-    f->refs++;
-    return f;
-}
-
-void frame_unref(struct frame *f)
-{
-    if (f == NULL)
-        return;
-    assert(f->refs > 0);
-    if (--f->refs == 0)
-        free(f);
-}

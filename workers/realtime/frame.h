@@ -6,9 +6,11 @@
 #ifndef REALTIME_FRAME_H
 #define REALTIME_FRAME_H
 
+#include <assert.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdlib.h>
 
 #include "base/text.h"
 
@@ -45,7 +47,19 @@ struct frame *frame_ping(uint64_t n);
 /* The payload of a finished text or binary frame. */
 struct text frame_payload(const struct frame *f);
 
-struct frame *frame_ref(struct frame *f);
-void frame_unref(struct frame *f); /* NULL is fine */
+static inline struct frame *frame_ref(struct frame *f)
+{
+    assert(f->refs > 0);
+    f->refs++;
+    return f;
+}
+
+/* NULL is fine. */
+static inline void frame_unref(struct frame *f)
+{
+    assert(f == NULL || f->refs > 0);
+    if (f != NULL && --f->refs == 0)
+        free(f);
+}
 
 #endif

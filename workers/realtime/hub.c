@@ -11,6 +11,13 @@ enum { HUB_FIRST_SIZE = 256, CLOSE_GOING_AWAY = 1001, CLOSE_POLICY = 1008, CLOSE
 
 #define OWNER(entry, type) ((type *)(void *)((char *)(entry)-offsetof(type, due)))
 
+void *hub_alloc(size_t size)
+{
+    void *p = aligned_alloc(CACHE_LINE, size);
+
+    return p == NULL ? NULL : memset(p, 0, size);
+}
+
 uint64_t hub_hash(uint64_t h, const void *bytes, size_t n)
 {
     const unsigned char *s = bytes;
@@ -57,6 +64,7 @@ void hub_free(struct hub *h)
     members_free(&h->members);
     presence_free(&h->presence);
     history_free(&h->history);
+    pace_free(&h->pace);
     deadlines_free(&h->deadlines);
     free(h->shapes);
     free(h->organizations);
@@ -73,15 +81,16 @@ const struct hub_stats *hub_stats(const struct hub *h)
 struct session *hub_connect(struct hub *h, enum protocol_version v, const char *query, void *conn,
                             struct instant now)
 {
-    struct session *s = calloc(1, sizeof *s);
+    struct session *s = hub_alloc(sizeof *s);
     struct text apikey = protocol_query(query, "apikey");
 
-    if (s == NULL || !hub_reserve(h)) {
+    if (s == NULL || !hub_reserve(h) || !pace_reserve(&h->pace, h->stats.sessions + 1)) {
         free(s);
         return NULL;
     }
     s->hub = h;
     s->conn = conn;
+    s->pace.list = PACE_NOWHERE;
     s->version = v;
     s->token_grace_ms = TOKEN_GRACE_MS;
     s->apikey_hash = text_empty(apikey) ? 0 : hub_hash(0, apikey.p, apikey.n);
@@ -96,18 +105,11 @@ struct session *hub_connect(struct hub *h, enum protocol_version v, const char *
 
 void hub_disconnect(struct hub *h, struct session *s)
 {
-    struct session **at = &h->dirty;
-
     parked_free(parked_take(s));
     while (s->channels != NULL)
         channel_remove(s->channels);
     resume_drop(s);
-    while (s->dirty && *at != s)
-        at = &(*at)->next_dirty;
-    if (s->dirty) {
-        *at = s->next_dirty;
-        h->n_dirty--;
-    }
+    pace_leave(&h->pace, &s->pace);
     deadline_set(&h->deadlines, &s->due, 0);
     outbox_clear(&s->outbox);
     h->stats.sessions--;
@@ -116,18 +118,18 @@ void hub_disconnect(struct hub *h, struct session *s)
 
 void session_mark(struct session *s)
 {
-    if (s->dirty)
-        return;
-    s->dirty = true;
-    s->next_dirty = s->hub->dirty;
-    s->hub->dirty = s;
-    s->hub->n_dirty++;
+    pace_soon(&s->hub->pace, &s->pace);
+}
+
+void session_row(struct session *s, struct instant now)
+{
+    pace_row(&s->hub->pace, &s->pace, now.ms);
 }
 
 void session_close(struct session *s, unsigned code)
 {
     if (s->close_code == 0)
-        s->close_code = code;
+        s->close_code = (uint16_t)code;
     session_mark(s);
 }
 
@@ -139,21 +141,44 @@ void session_send(struct session *s, struct frame *f)
     session_mark(s);
 }
 
-uint32_t hub_dirty_count(const struct hub *h)
+#define PACED(entry) ((struct session *)(void *)((char *)(entry)-offsetof(struct session, pace)))
+
+/* The cache fetches what the next ones need while the kernel is busy with this one. */
+LOOK_AHEAD void look_ahead(const struct hub *h)
 {
-    return h->n_dirty;
+    struct paced *next = pace_peek(&h->pace, 0), *behind = pace_peek(&h->pace, 1);
+
+    if (behind != NULL)
+        __builtin_prefetch(PACED(behind), 1);
+    if (next != NULL) {
+        __builtin_prefetch(PACED(next)->outbox.slots, 1);
+        __builtin_prefetch(PACED(next)->conn, 1);
+    }
 }
 
-struct session *hub_dirty(struct hub *h)
+struct session *hub_dirty(struct hub *h, struct instant now)
 {
-    struct session *s = h->dirty;
+    struct paced *s = pace_next(&h->pace, now.ms);
 
-    if (s != NULL) {
-        h->dirty = s->next_dirty;
-        h->n_dirty--;
-        s->dirty = false;
-    }
-    return s;
+    if (s == NULL)
+        return NULL;
+    look_ahead(h);
+    return PACED(s);
+}
+
+uint32_t hub_dirty_count(const struct hub *h)
+{
+    return h->pace.n[PACE_SOON];
+}
+
+bool hub_resting(const struct hub *h)
+{
+    return h->pace.n[PACE_LATER] > 0;
+}
+
+void hub_rested(struct hub *h)
+{
+    pace_all(&h->pace);
 }
 
 struct outbox *session_outbox(struct session *s)

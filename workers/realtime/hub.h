@@ -1,6 +1,6 @@
 /* All sockets of a process and what they are told. Pure: frames, changes, answers and time come in; what must be
  * done is left to be picked up by the driver after each input:
- *   hub_dirty()    sockets with something to write, or to be closed
+ *   hub_dirty()    sockets with something to write, or to be closed; hub_resting() when others follow
  *   hub_lookups()  users whose memberships must be asked for
  *   hub_next()     when hub_tick() wants to be called
  *
@@ -142,10 +142,13 @@ void hub_members_failed(struct hub *h, const char *sub, struct instant now);
 uint64_t hub_next(const struct hub *h);
 void hub_tick(struct hub *h, struct instant now);
 
-/* How many sockets are to be looked after. */
+/* How many sockets are to be looked after now. */
 uint32_t hub_dirty_count(const struct hub *h);
 /* The next one, each once; NULL: none left. */
-struct session *hub_dirty(struct hub *h);
+struct session *hub_dirty(struct hub *h, struct instant now);
+/* Others, written to a moment ago, share their next write (pace.h): hub_rested() is due PACE_SHARE_MS after they appeared. */
+bool hub_resting(const struct hub *h);
+void hub_rested(struct hub *h);
 struct outbox *session_outbox(struct session *s);
 void *session_conn(const struct session *s);
 /* 0, or the websocket code to close the socket with once the outbox is written. */

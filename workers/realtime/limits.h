@@ -9,8 +9,10 @@ enum {
     REALTIME_DESCRIPTORS = 2 * REALTIME_CONNECTIONS_MAX, /* wanted of the operating system */
     REALTIME_SNDBUF = 64 * 1024, /* else the kernel buffers 1.7 MB for each sleeping client */
     REALTIME_WRITE_MAX =
-        64 * 1024,              /* frames for one socket are joined into writes up to this size */
-    REALTIME_LOOKUPS_MAX = 500, /* users in one membership query */
+        64 * 1024,      /* frames for one socket are joined into writes up to this size */
+    PACE_SHARE_MS = 10, /* so long the rows after the first one wait for others to share a write */
+    PACE_CROWD = 256,   /* sockets; so many together wait with the first row already */
+    REALTIME_LOOKUPS_MAX = 500,        /* users in one membership query */
     PARKED_ALL_MAX = 64 * 1024 * 1024, /* messages that wait for the keys of tokens */
 
     /* a socket */

@@ -61,23 +61,6 @@ bool outbox_push(struct outbox *o, struct frame *f, const void *owner, uint64_t 
     return true;
 }
 
-struct frame *outbox_at(const struct outbox *o, uint32_t i)
-{
-    return i < o->n ? slot(o, i)->frame : NULL;
-}
-
-void outbox_pop(struct outbox *o)
-{
-    struct frame *f;
-
-    assert(o->n > 0);
-    f = slot(o, 0)->frame;
-    o->bytes -= f->len;
-    o->head++;
-    o->n--;
-    frame_unref(f);
-}
-
 uint32_t outbox_purge(struct outbox *o, const void *owner)
 {
     uint32_t kept = 0, purged;

@@ -3,6 +3,7 @@
 #ifndef REALTIME_OUTBOX_H
 #define REALTIME_OUTBOX_H
 
+#include <assert.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -27,10 +28,21 @@ struct outbox {
 bool outbox_push(struct outbox *o, struct frame *f, const void *owner, uint64_t row);
 
 /* The i-th oldest, borrowed; NULL: there are fewer. */
-struct frame *outbox_at(const struct outbox *o, uint32_t i);
+static inline struct frame *outbox_at(const struct outbox *o, uint32_t i)
+{
+    return i < o->n ? o->slots[(o->head + i) & (o->size - 1)].frame : NULL;
+}
 
 /* Lets the oldest go. */
-void outbox_pop(struct outbox *o);
+static inline void outbox_pop(struct outbox *o)
+{
+    struct frame *f = outbox_at(o, 0);
+
+    assert(o->n > 0);
+    o->bytes -= f->len;
+    o->head = --o->n == 0 ? 0 : o->head + 1; /* empty: the next one lies where the last one lay */
+    frame_unref(f);
+}
 
 /* Lets all frames of `owner` go. Returns how many. */
 uint32_t outbox_purge(struct outbox *o, const void *owner);

@@ -22,9 +22,6 @@
 
 enum {
     TURN_BYTES_MAX = 256 * 1024, /* of changes: written at once, so that bursts fill no outbox */
-    CROWD_MIN = 256,             /* sockets to be written to, from which on they wait */
-    CROWD_REST_MS =
-        10, /* so long: a system call for each of them costs more than what it carries */
     METER_MS = 1000,
     DRAIN_SLICE_MS = 50,
     DRAIN_SLICES = 40,
@@ -64,7 +61,8 @@ static struct {
     uv_check_t check; /* pumps behind each poll that brought input */
     uv_idle_t idle;   /* running: the next poll does not wait */
     uv_timer_t tick, meter, drain;
-    uv_timer_t rest; /* running: a crowd waits for more */
+    uv_timer_t rest; /* running: sockets wait for more */
+    bool crowd;      /* all of them, until then */
     bool fed, tail_up;
     size_t turn_bytes; /* of changes since the last flush */
     unsigned slices, slice;
@@ -123,30 +121,38 @@ static void await_keys(void)
 
 static void flush(void)
 {
+    struct instant now = sockets_now();
     struct session *s;
 
-    rt.turn_bytes = 0;
     if (rt.sockets == NULL) /* closing */
         return;
-    while ((s = hub_dirty(rt.hub)) != NULL)
+    while ((s = hub_dirty(rt.hub, now)) != NULL)
         sockets_flush(rt.sockets, s);
+}
+
+static void flush_all(void)
+{
+    rt.turn_bytes = 0;
+    rt.crowd = false;
+    hub_rested(rt.hub);
+    flush();
 }
 
 static void on_rest(uv_timer_t *timer)
 {
     (void)timer;
-    flush();
+    flush_all();
 }
 
-/* At once, unless a crowd is to be told: then what comes within the next moment shares its writes. */
+/* At once, but for rows that share a write with those that come within the next moment: the ones behind a first row (hub_resting),
+ * and the first one already when a crowd is to be told, for whom a system call each costs more than what it carries. */
 static void flush_soon(void)
 {
-    if (uv_is_active((uv_handle_t *)&rt.rest))
-        return;
-    if (hub_dirty_count(rt.hub) < CROWD_MIN)
+    rt.crowd = rt.crowd || hub_dirty_count(rt.hub) >= PACE_CROWD;
+    if (!rt.crowd)
         flush();
-    else
-        uv_timer_start(&rt.rest, on_rest, CROWD_REST_MS, 0);
+    if ((rt.crowd || hub_resting(rt.hub)) && !uv_is_active((uv_handle_t *)&rt.rest))
+        uv_timer_start(&rt.rest, on_rest, PACE_SHARE_MS, 0);
 }
 
 static void pump(void)
@@ -201,7 +207,7 @@ static void on_update(void *ctx, unsigned partition, struct entry_id id,
     on_input(NULL);
     rt.turn_bytes += u->record_len;
     if (rt.turn_bytes > TURN_BYTES_MAX)
-        flush();
+        flush_all();
 }
 
 static void on_gap(void *ctx, unsigned partition)

@@ -55,7 +55,7 @@ static void hand_out(struct channel *c, struct frame *f)
         channel_fail_later(c);
         return;
     }
-    session_mark(s);
+    session_row(s, s->hub->bus_now);
     s->hub->stats.queued++;
 }
 

@@ -219,7 +219,7 @@ static struct channel *channel_new(struct session *s, const struct message *m, s
                                    const char **why)
 {
     struct hub *h = s->hub;
-    struct channel *c = calloc(1, sizeof *c);
+    struct channel *c = hub_alloc(sizeof *c);
 
     *why = "out of memory";
     if (c == NULL || !hub_reserve(h)) {

@@ -29,14 +29,13 @@ enum {
 
 /* One websocket; libwebsockets allocates it, zeroed. */
 struct conn {
-    struct conn *next, **at; /* of sockets.conns */
     struct lws *wsi;
     struct session *session;
-    char *in; /* a message that is still arriving */
+    int fd;
+    bool closing;            /* nothing may be written any more */
+    struct conn *next, **at; /* of sockets.conns */
+    char *in;                /* a message that is still arriving */
     size_t in_len, in_size;
-    unsigned close_code; /* close as soon as the socket is writeable */
-    bool closing;        /* nothing may be written any more */
-    bool asked;          /* to go away */
 };
 
 /* How many connections an address has. */
@@ -96,7 +95,7 @@ static void observe(struct sockets *s, struct frame *f)
  * before us. */
 static int put(struct conn *c, unsigned char *bytes, size_t n)
 {
-    ssize_t sent = send(lws_get_socket_fd(c->wsi), bytes, n, MSG_NOSIGNAL | MSG_DONTWAIT);
+    ssize_t sent = send(c->fd, bytes, n, MSG_NOSIGNAL | MSG_DONTWAIT);
 
     if (sent == (ssize_t)n)
         return 0;
@@ -274,6 +273,7 @@ static int on_established(struct sockets *s, struct lws *wsi, struct conn *c)
     if (!acceptable(s, wsi, query, &version))
         return -1;
     c->wsi = wsi;
+    c->fd = lws_get_socket_fd(wsi);
     c->session = hub_connect(s->o.hub, version, query, c, sockets_now());
     if (c->session == NULL)
         return -1;
