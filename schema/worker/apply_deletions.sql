@@ -29,30 +29,29 @@ WITH deletion AS MATERIALIZED (
     USING deletion d
     WHERE d.kind = 'customer' AND t.integration_id = d.integration_id AND t.external_customer_id = d.external_id
     RETURNING t.id, t.organization_id, t.integration_id, t.external_customer_id
-), orders_unlinked AS (
+), orders_unlinked AS (     -- these two by ids: see upsert_customers.sql
     UPDATE commerce_orders t SET customer_id = NULL
-    FROM (SELECT x.id
-          FROM customers c
-          CROSS JOIN LATERAL (SELECT o.id, o.integration_id, o.external_order_id FROM commerce_orders o
-                              WHERE o.customer_id = c.id OFFSET 0) x
-          WHERE (x.integration_id, x.external_order_id) NOT IN
-                (SELECT d.integration_id, d.external_id FROM deletion d WHERE d.kind = 'order')) w
-    WHERE t.id = w.id
+    WHERE t.id = ANY (ARRAY(
+        SELECT x.id
+        FROM customers c
+        CROSS JOIN LATERAL (SELECT o.id, o.integration_id, o.external_order_id FROM commerce_orders o
+                            WHERE o.customer_id = c.id OFFSET 0) x
+        WHERE (x.integration_id, x.external_order_id) NOT IN
+              (SELECT d.integration_id, d.external_id FROM deletion d WHERE d.kind = 'order')))
     RETURNING t.organization_id, live_record(t) AS record
 ), carts_unlinked AS (
     UPDATE commerce_abandoned_carts t
-    SET customer_id = CASE WHEN NOT w.customer_gone THEN t.customer_id END,
-        recovered_order_id = CASE WHEN NOT w.order_gone THEN t.recovered_order_id END
-    FROM (SELECT x.id, bool_or(x.customer_gone) AS customer_gone, bool_or(NOT x.customer_gone) AS order_gone
-          FROM (SELECT x.id, true AS customer_gone
-                FROM customers c
-                CROSS JOIN LATERAL (SELECT a.id FROM commerce_abandoned_carts a WHERE a.customer_id = c.id OFFSET 0) x
-                UNION ALL
-                SELECT x.id, false
-                FROM orders o
-                CROSS JOIN LATERAL (SELECT a.id FROM commerce_abandoned_carts a WHERE a.recovered_order_id = o.id OFFSET 0) x) x
-          GROUP BY x.id) w
-    WHERE t.id = w.id
+    SET customer_id = CASE WHEN t.customer_id = ANY (ARRAY(SELECT c.id FROM customers c)) THEN NULL ELSE t.customer_id END,
+        recovered_order_id = CASE WHEN t.recovered_order_id = ANY (ARRAY(SELECT o.id FROM orders o))
+                                  THEN NULL ELSE t.recovered_order_id END
+    WHERE t.id = ANY (ARRAY(
+        SELECT x.id
+        FROM customers c
+        CROSS JOIN LATERAL (SELECT a.id FROM commerce_abandoned_carts a WHERE a.customer_id = c.id OFFSET 0) x
+        UNION
+        SELECT x.id
+        FROM orders o
+        CROSS JOIN LATERAL (SELECT a.id FROM commerce_abandoned_carts a WHERE a.recovered_order_id = o.id OFFSET 0) x))
     RETURNING t.organization_id, live_record(t) AS record
 ), gone AS MATERIALIZED (
     SELECT 'order' AS kind, o.integration_id, o.external_order_id AS external_id, o.id FROM orders o

@@ -50,34 +50,42 @@ WITH redacting AS MATERIALIZED (
     WHERE excluded.source_version > coalesce(t.source_version, '')
        OR (excluded.source_version < t.source_version AND customer_held(t, excluded) IS DISTINCT FROM t.source_held)
     RETURNING t.id, t.integration_id, t.external_customer_id, t.organization_id, t.xmax = 0 AS inserted, live_record(t) AS record
-), orders AS (
-    UPDATE commerce_orders t SET customer_id = w.customer_id
-    FROM (SELECT u.id AS customer_id, x.id
-          FROM upserted u
-          CROSS JOIN LATERAL (SELECT o.id FROM commerce_orders o
-                              WHERE o.integration_id = u.integration_id AND o.external_customer_id = u.external_customer_id
-                                AND o.customer_id IS NULL OFFSET 0) x
-          WHERE u.inserted) w
-    WHERE t.id = w.id
+), orders AS (     -- by ids, and not joined: a plan made while the tables were empty read all orders for each new customer
+    UPDATE commerce_orders t
+    SET customer_id = (SELECT u.id FROM upserted u
+                       WHERE u.integration_id = t.integration_id AND u.external_customer_id = t.external_customer_id)
+    WHERE t.id = ANY (ARRAY(
+        SELECT x.id
+        FROM upserted u
+        CROSS JOIN LATERAL (SELECT o.id FROM commerce_orders o
+                            WHERE o.integration_id = u.integration_id AND o.external_customer_id = u.external_customer_id
+                              AND o.customer_id IS NULL OFFSET 0) x
+        WHERE u.inserted))
     RETURNING t.organization_id, live_record(t) AS record
+), waiting AS MATERIALIZED (
+    SELECT x.integration_id, x.token, u.id AS customer_id
+    FROM upserted u
+    CROSS JOIN LATERAL (SELECT c.integration_id, c.token FROM commerce_checkouts c
+                        WHERE c.integration_id = u.integration_id AND c.external_customer_id = u.external_customer_id
+                          AND c.customer_id IS NULL OFFSET 0) x
+    WHERE u.inserted
 ), checkouts AS (
-    UPDATE commerce_checkouts t SET customer_id = w.customer_id
-    FROM (SELECT u.id AS customer_id, x.integration_id, x.token
-          FROM upserted u
-          CROSS JOIN LATERAL (SELECT c.integration_id, c.token FROM commerce_checkouts c
-                              WHERE c.integration_id = u.integration_id AND c.external_customer_id = u.external_customer_id
-                                AND c.customer_id IS NULL OFFSET 0) x
-          WHERE u.inserted) w
-    WHERE t.integration_id = w.integration_id AND t.token = w.token
+    UPDATE commerce_checkouts t
+    SET customer_id = (SELECT w.customer_id FROM waiting w WHERE w.integration_id = t.integration_id AND w.token = t.token)
+    WHERE t.integration_id = ANY (ARRAY(SELECT w.integration_id FROM waiting w))
+      AND t.token = ANY (ARRAY(SELECT w.token FROM waiting w))
+      AND (SELECT w.customer_id FROM waiting w WHERE w.integration_id = t.integration_id AND w.token = t.token) IS NOT NULL
 ), carts AS (
-    UPDATE commerce_abandoned_carts t SET customer_id = w.customer_id
-    FROM (SELECT u.id AS customer_id, x.id
-          FROM upserted u
-          CROSS JOIN LATERAL (SELECT a.id FROM commerce_abandoned_carts a
-                              WHERE a.integration_id = u.integration_id AND a.external_customer_id = u.external_customer_id
-                                AND a.customer_id IS NULL OFFSET 0) x
-          WHERE u.inserted) w
-    WHERE t.id = w.id
+    UPDATE commerce_abandoned_carts t
+    SET customer_id = (SELECT u.id FROM upserted u
+                       WHERE u.integration_id = t.integration_id AND u.external_customer_id = t.external_customer_id)
+    WHERE t.id = ANY (ARRAY(
+        SELECT x.id
+        FROM upserted u
+        CROSS JOIN LATERAL (SELECT a.id FROM commerce_abandoned_carts a
+                            WHERE a.integration_id = u.integration_id AND a.external_customer_id = u.external_customer_id
+                              AND a.customer_id IS NULL OFFSET 0) x
+        WHERE u.inserted))
     RETURNING t.organization_id, live_record(t) AS record
 )
 SELECT 'commerce_customers' AS tbl, CASE WHEN u.inserted THEN 'INSERT' ELSE 'UPDATE' END AS type,

@@ -16,6 +16,7 @@
 #include "runtime/db.h"
 #include "runtime/db_error.h"
 #include "runtime/log.h"
+#include "worker/batch_session.h"
 #include "worker/flow.h"
 #include "worker/mender.h"
 #include "worker/relay.h"
@@ -33,23 +34,10 @@ enum {
     FORCE_MS = 9000,
 };
 
-/* jit: compiling a batch's statements takes longer than running them. enable_seqscan,
- * plan_cache_mode: all that the statements look up has an index, and a plan that was made while the
- * tables were small must still do when they are not. */
-static const char *const batch_setup[] = {
-    "SET ringback.writer = 'worker'",
-    "SET timezone = 'UTC'",
-    "SET statement_timeout = '20s'",
-    "SET lock_timeout = '5s'",
-    "SET idle_in_transaction_session_timeout = '10s'",
-    "SET jit = off",
-    "SET enable_seqscan = off",
-    "SET plan_cache_mode = force_generic_plan",
-    NULL,
-};
-
+/* enable_seqscan: as in batch_session.c. */
 static const char *const lookup_setup[] = {
     "SET timezone = 'UTC'",
+    "SET enable_seqscan = off",
     "SET statement_timeout = '30s'",
     "SET lock_timeout = '2s'",
     "SET idle_in_transaction_session_timeout = '10s'",
@@ -411,7 +399,7 @@ static bool open_pools(const struct config *c)
                                          .url = url,
                                          .application_name = "ringback",
                                          .connections = (unsigned)CONFIG_NUMBER(c, DB_CONNECTIONS),
-                                         .setup = batch_setup,
+                                         .setup = batch_session,
                                          .on_state = on_batches,
                                      });
     w.lookups = db_open(w.app->loop, &(struct db_options){
