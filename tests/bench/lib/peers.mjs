@@ -31,7 +31,7 @@ export function installed(name) {
 export async function startPeer(name, env = {}, script = 'server.mjs') {
   const folder = installed(name);
   copyFileSync(join(bench, 'peers', name, script), join(folder, script)); // where its packages are found
-  const child = spawn(process.execPath, [join(folder, script)], { stdio: ['ignore', 'pipe', 'inherit'], env: { ...process.env, NODE_ENV: 'production', ...env } });
+  const child = spawn(process.execPath, [join(folder, script)], { stdio: ['pipe', 'pipe', 'inherit'], env: { ...process.env, NODE_ENV: 'production', ...env } });
   const lines = createInterface(child.stdout), [line] = await Promise.race([once(lines, 'line'), once(child, 'exit').then(() => [''])]);
   if (line === '') throw new Error(`the peer ${name} ended before it was ready`);
   return { child, lines, line, address: `127.0.0.1:${/\d+/.exec(line)?.[0]}`,
