@@ -424,9 +424,10 @@ static const char *raw_body(struct envelope *out, struct text body, const char *
     out->body = body.p;
     if ((size_t)(end - body.p) - body.n >= EVENT_BODY_PADDING)
         return NULL;
-    copy = arena_alloc(arena, body.n + EVENT_BODY_PADDING);
+    copy = arena_bytes(arena, body.n + EVENT_BODY_PADDING);
     if (copy == NULL)
         return "envelope: the body does not fit into the batch's memory";
+    memset(copy + body.n, 0, EVENT_BODY_PADDING);
     out->body = body.n > 0 ? memcpy(copy, body.p, body.n) : copy;
     return NULL;
 }
@@ -441,13 +442,14 @@ static const char *inflate(struct envelope *out, const struct body *body, size_t
         return "envelope: the compressed body is damaged";
     if ((uint64_t)body->len > body_max)
         return "envelope: the body is larger than allowed";
-    plain = arena_alloc(arena, (size_t)body->len + EVENT_BODY_PADDING);
+    plain = arena_bytes(arena, (size_t)body->len + EVENT_BODY_PADDING);
     if (plain == NULL)
         return "envelope: the body does not fit into the batch's memory";
     n = LZ4_decompress_safe_usingDict(body->bytes.p, plain, (int)body->bytes.n, (int)body->len,
                                       body_dictionary, (int)body_dictionary_size());
     if (n != body->len)
         return "envelope: the compressed body is damaged";
+    memset(plain + n, 0, EVENT_BODY_PADDING);
     out->body = plain;
     out->body_len = (size_t)body->len;
     return NULL;

@@ -30,11 +30,25 @@ void *arena_alloc(struct arena *a, size_t size)
     return memset(a->base + start, 0, size);
 }
 
+char *arena_bytes(struct arena *a, size_t size)
+{
+    char *bytes = a->base + a->used;
+
+    if (size > a->size - a->used) {
+        a->failed = true;
+        return NULL;
+    }
+    a->used += size;
+    return bytes;
+}
+
 const char *arena_copy(struct arena *a, const char *text, size_t len)
 {
-    char *copy = arena_alloc(a, len + 1);
+    char *copy = arena_bytes(a, len + 1);
 
     if (copy == NULL)
         return "";
-    return memcpy(copy, text, len);
+    memcpy(copy, text, len);
+    copy[len] = '\0';
+    return copy;
 }

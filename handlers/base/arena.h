@@ -25,6 +25,10 @@ void arena_reset(struct arena *a);
 /* Zeroed memory, or NULL with `failed` set. */
 void *arena_alloc(struct arena *a, size_t size);
 
+/* `size` bytes as they are, not zeroed and anywhere: for text that is written at once. NULL with
+ * `failed` set if they do not fit. */
+char *arena_bytes(struct arena *a, size_t size);
+
 /* A NUL-terminated copy of `text`, or "" with `failed` set: never NULL. */
 const char *arena_copy(struct arena *a, const char *text, size_t len);
 

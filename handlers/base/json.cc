@@ -29,15 +29,26 @@ enum {
 };
 enum { CAPACITY_MIN = 64 * 1024, KEY_BYTES_MAX = 64 };
 
+/* Members of an object that is worth a directory: an order has 90, and is asked for 35 of them. */
+enum { DIRECTORY_MEMBERS_MIN = 40, DIRECTORY_MEMBERS_MAX = 192, DIRECTORY_SLOTS = 256 };
+
 const char why_syntax[] = "the body is not valid JSON";
 const char why_short[] = "the body ends in the middle of its JSON";
 const char why_memory[] = "there was no memory to parse the body";
+
+/* Where an object's members are: open addressing by a hash of their names. */
+struct directory {
+    const struct json *object; /* nullptr: none yet */
+    bool usable;               /* no name has an escape */
+    uint32_t at[DIRECTORY_SLOTS]; /* from the object on; 0: empty */
+};
 
 /* What is kept from one text to the next. */
 struct scratch {
     std::unique_ptr<simdjson::internal::dom_parser_implementation> stage1;
     struct json *values = nullptr;
     size_t room = 0;
+    directory members = {}; /* of the large object that was asked last */
 
     ~scratch()
     {
@@ -55,7 +66,7 @@ struct walk {
     uint32_t n_values;
     const char *escape; /* the next backslash not yet looked at, or the end */
     struct {
-        uint32_t container, last_child;
+        uint32_t container, last_child, children;
     } open[JSON_DEPTH_MAX];
     uint32_t depth;
     const char *why;
@@ -321,6 +332,7 @@ HOT struct json *next_value(walk *w)
     v->key_n = 0;
     v->n = 0;
     v->span = 1;
+    v->members = 0;
     v->flags = 0;
     return v;
 }
@@ -348,10 +360,11 @@ HOT bool read_value(walk *w, uint32_t i, struct json *v)
     }
     if (w->depth > 0) {
         w->open[w->depth - 1].last_child = w->n_values;
+        w->open[w->depth - 1].children++;
         mark_container(w, v);
     }
     if (v->type == JSON_OBJECT || v->type == JSON_ARRAY)
-        w->open[w->depth++] = {w->n_values, w->n_values};
+        w->open[w->depth++] = {w->n_values, w->n_values, 0};
     w->n_values++;
     return true;
 }
@@ -359,8 +372,10 @@ HOT bool read_value(walk *w, uint32_t i, struct json *v)
 /* The innermost container ends at position number i. */
 HOT void close_container(walk *w, uint32_t i)
 {
-    struct json *v = &w->values[w->open[--w->depth].container];
+    auto frame = w->open[--w->depth];
+    struct json *v = &w->values[frame.container];
 
+    v->members = uint16_t(frame.children < UINT16_MAX ? frame.children : UINT16_MAX);
     v->n = uint32_t(w->text + w->at[i] + 1 - v->p);
     v->span = uint32_t(w->values + w->n_values - v);
     if (w->depth > 0)
@@ -397,7 +412,7 @@ HOT bool read_step(walk *w, uint32_t *i)
         close_container(w, (*i)++);
         return true;
     }
-    if (frame.last_child != frame.container) { /* a value went before */
+    if (frame.children > 0) {
         if (w->text[w->at[*i]] != ',')
             return fail(w, why_syntax);
         w->values[frame.last_child].flags |= FLAG_MORE;
@@ -489,6 +504,58 @@ bool has_key(const struct json *v, const char *key, size_t key_n)
     return decode(decoded, v->key, v->key_n) == key_n && memcmp(decoded, key, key_n) == 0;
 }
 
+/* Where the search for a name begins. */
+uint32_t slot_of(const char *key, size_t n)
+{
+    uint32_t h = uint32_t(n);
+
+    if (n > 0)
+        h = ((h * 31 + uint8_t(key[0])) * 31 + uint8_t(key[n / 2])) * 31 + uint8_t(key[n - 1]);
+    return (h ^ h >> 8) % DIRECTORY_SLOTS;
+}
+
+void make_directory(directory *d, const struct json *object)
+{
+    memset(d->at, 0, sizeof d->at);
+    d->object = object;
+    d->usable = true;
+    for (const struct json *m = json_first(object); m != nullptr; m = json_next(m)) {
+        uint32_t slot = slot_of(m->key, m->key_n);
+
+        d->usable &= (m->flags & FLAG_KEY_ESCAPED) == 0;
+        while (d->at[slot] != 0) /* a name that occurs twice: the first is found first */
+            slot = (slot + 1) % DIRECTORY_SLOTS;
+        d->at[slot] = uint32_t(m - object);
+    }
+}
+
+const struct json *look_up(const directory *d, const char *key, size_t key_n)
+{
+    uint32_t slot = slot_of(key, key_n);
+
+    for (; d->at[slot] != 0; slot = (slot + 1) % DIRECTORY_SLOTS) {
+        const struct json *m = d->object + d->at[slot];
+        if (has_key(m, key, key_n))
+            return m;
+    }
+    return nullptr;
+}
+
+thread_local scratch kept[JSON_SLOTS];
+
+/* The directory of a large object, made when it is first asked. */
+const directory *directory_of(const struct json *object)
+{
+    for (scratch &s : kept) {
+        if (object < s.values || object >= s.values + s.room)
+            continue;
+        if (s.members.object != object)
+            make_directory(&s.members, object);
+        return s.members.usable ? &s.members : nullptr;
+    }
+    return nullptr;
+}
+
 /* Copies a string's source, its unsafe escapes replaced by one of the same length. */
 char *copy_safe(char *out, const char *p, size_t n)
 {
@@ -511,7 +578,6 @@ char *copy_safe(char *out, const char *p, size_t n)
 extern "C" const struct json *json_parse(enum json_slot slot, const char *text, size_t n,
                                          const char **why)
 {
-    static thread_local scratch kept[JSON_SLOTS];
     scratch *s;
     simdjson::error_code error;
     walk w = {};
@@ -537,6 +603,7 @@ extern "C" const struct json *json_parse(enum json_slot slot, const char *text, 
         *why = why_memory;
         return nullptr;
     }
+    s->members.object = nullptr;
     w.text = text;
     w.len = uint32_t(n);
     w.at = s->stage1->structural_indexes.get();
@@ -573,6 +640,11 @@ extern "C" const struct json *json_find(const struct json *v, const char *key, s
 {
     if (json_type(v) != JSON_OBJECT)
         return nullptr;
+    if (v->members >= DIRECTORY_MEMBERS_MIN && v->members <= DIRECTORY_MEMBERS_MAX) {
+        const directory *d = directory_of(v);
+        if (d != nullptr)
+            return look_up(d, key, key_n);
+    }
     for (const struct json *m = json_first(v); m != nullptr; m = json_next(m)) {
         if (has_key(m, key, key_n))
             return m;
@@ -583,17 +655,21 @@ extern "C" const struct json *json_find(const struct json *v, const char *key, s
 extern "C" struct text json_string(const struct json *v, struct arena *arena)
 {
     char *out;
+    size_t n;
 
     if (json_type(v) != JSON_STRING)
         return TEXT_NULL;
-    out = static_cast<char *>(arena_alloc(arena, v->n + 1));
+    out = arena_bytes(arena, v->n + 1);
     if (out == nullptr)
         return TEXT_NULL;
-    if ((v->flags & FLAG_ESCAPED) == 0) {
+    if ((v->flags & FLAG_ESCAPED) != 0) {
+        n = decode(out, v->p, v->n);
+    } else {
         memcpy(out, v->p, v->n);
-        return {out, v->n};
+        n = v->n;
     }
-    return {out, decode(out, v->p, v->n)};
+    out[n] = '\0';
+    return {out, n};
 }
 
 extern "C" struct text json_number(const struct json *v)
@@ -645,7 +721,7 @@ static char *copy_mended(char *out, const struct json *v, struct text source)
 extern "C" struct text json_raw(const struct json *v, struct arena *arena)
 {
     struct text source;
-    size_t quotes = 0;
+    size_t quotes = 0, n;
     char *out;
 
     if (v == nullptr)
@@ -655,12 +731,15 @@ extern "C" struct text json_raw(const struct json *v, struct arena *arena)
         for (const struct json *m = v; m < v + v->span; m++)
             quotes += m->type == JSON_NUMBER && (m->flags & FLAG_UNSAFE) != 0 ? 2 : 0;
     }
-    out = static_cast<char *>(arena_alloc(arena, source.n + quotes + 1));
+    out = arena_bytes(arena, source.n + quotes + 1);
     if (out == nullptr)
         return TEXT_NULL;
-    if ((v->flags & FLAG_UNSAFE) == 0) {
+    if ((v->flags & FLAG_UNSAFE) != 0) {
+        n = size_t(copy_mended(out, v, source) - out);
+    } else {
         memcpy(out, source.p, source.n);
-        return {out, source.n};
+        n = source.n;
     }
-    return {out, size_t(copy_mended(out, v, source) - out)};
+    out[n] = '\0';
+    return {out, n};
 }

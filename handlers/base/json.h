@@ -46,8 +46,9 @@ struct json {
     const char *key; /* the raw name inside an object */
     uint32_t n;      /* bytes at p */
     uint32_t key_n;
-    uint32_t span; /* values in this subtree, itself included */
-    uint8_t type;  /* enum json_type */
+    uint32_t span;    /* values in this subtree, itself included */
+    uint16_t members; /* of an object, or elements of an array; UINT16_MAX: that many or more */
+    uint8_t type;     /* enum json_type */
     uint8_t flags;
 };
 

@@ -16,7 +16,7 @@ static char *more(struct json_out *o, size_t n)
     if (o->room - o->n < n) {
         while (room - o->n < n)
             room *= 2;
-        p = arena_alloc(o->arena, room);
+        p = arena_bytes(o->arena, room);
         if (p != NULL)
             memcpy(p, o->p, o->n);
         o->p = p;
@@ -54,7 +54,7 @@ void json_out_open(struct json_out *o, struct arena *arena, char bracket)
 {
     assert(bracket == '[' || bracket == '{');
     *o = (struct json_out){.arena = arena, .room = JSON_OUT_ROOM_MIN};
-    o->p = arena_alloc(arena, o->room);
+    o->p = arena_bytes(arena, o->room);
     o->end = bracket == '[' ? ']' : '}';
     put(o, &bracket, 1);
 }

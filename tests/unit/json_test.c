@@ -259,6 +259,45 @@ static void members_are_found_by_name(void **state)
     assert_null(json_member(parse("[1]"), "a"));
 }
 
+/* {"k0":0, "k1":1, ... "k<n-1>":n-1, `last`}; the values of two digits are objects. */
+static const struct json *parse_large(unsigned n, const char *last)
+{
+    static char text[16384];
+    char *p = text;
+
+    *p++ = '{';
+    for (unsigned i = 0; i < n; i++)
+        p += snprintf(p, 64, i < 10 ? "\"k%u\":%u," : "\"k%u\":{\"k0\":%u},", i, i);
+    snprintf(p, 64, "%s}", last);
+    return parse(text);
+}
+
+static void members_of_large_objects_are_found_by_name(void **state)
+{
+    static const unsigned sizes[] = {2, 39, 40, 41, 100, 190, 191, 192, 193, 400};
+    static const char *const lasts[] = {"\"k1\":77", "\"k\\u0031\":77"};
+
+    (void)state;
+    for (size_t s = 0; s < sizeof sizes / sizeof *sizes; s++) {
+        for (size_t l = 0; l < sizeof lasts / sizeof *lasts; l++) {
+            const struct json *v = parse_large(sizes[s], lasts[l]);
+
+            for (unsigned i = 0; i < sizes[s]; i++) {
+                char key[16], number[16];
+                const struct json *m;
+
+                snprintf(key, sizeof key, "k%u", i);
+                snprintf(number, sizeof number, "%u", i);
+                m = json_member(v, key);
+                expect(json_number(i < 10 ? m : json_member(m, "k0")), number);
+            }
+            assert_null(json_member(v, "k1000"));
+            assert_null(json_member(v, "k"));
+            assert_null(json_member(v, ""));
+        }
+    }
+}
+
 static void elements_come_in_order(void **state)
 {
     const struct json *v = parse("[[1,[2]],{\"x\":[3]},\"4\",[],{},5]");
@@ -419,6 +458,7 @@ int main(void)
         cmocka_unit_test(nesting_ends_at_its_limit),
         cmocka_unit_test(number_of_values_ends_at_its_limit),
         cmocka_unit_test(members_are_found_by_name),
+        cmocka_unit_test(members_of_large_objects_are_found_by_name),
         cmocka_unit_test(elements_come_in_order),
         cmocka_unit_test(strings_are_unescaped),
         cmocka_unit_test(nul_and_lone_surrogates_become_the_replacement_character),

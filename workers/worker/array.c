@@ -190,7 +190,7 @@ const char *array_encode(struct arena *arena, enum column_type type,
     }
     if (n == 0)
         size = ARRAY_HEADER - 8; /* an empty array has no dimension */
-    if (size > INT_MAX || (start = arena_alloc(arena, size)) == NULL) {
+    if (size > INT_MAX || (start = arena_bytes(arena, size)) == NULL) {
         arena->failed = true;
         return NULL;
     }
