@@ -7,7 +7,12 @@
 #include "realtime/hub_state.h"
 #include "runtime/jsontext.h"
 
-enum { TABLE_FIRST_SIZE = 256, AUDIENCE_FIRST_SIZE = 4 };
+enum {
+    TABLE_FIRST_SIZE = 256,
+    AUDIENCE_FIRST_SIZE = 4,
+    CHANGE_TEXT_MAX = 224, /* what commonly stands around a record, */
+    FRAME_TEXT_MAX = 96    /* and around a change: more is allocated when it is needed */
+};
 
 /* ---- shapes: what channels ask for, kept once ---- */
 
@@ -378,6 +383,7 @@ static struct frame *change_data(const struct hub_change *in, const struct chang
     struct frame_writer w;
 
     frame_begin(&w);
+    frame_expect(&w, in->record.n + CHANGE_TEXT_MAX);
     frame_puts(&w, "{\"schema\":\"public\",\"table\":\"");
     frame_text(&w, change->table);
     frame_puts(&w, "\",\"commit_timestamp\":\"");
@@ -406,6 +412,7 @@ static struct frame *change_frame(const struct shape *s, const uint64_t *ids, un
     struct frame_writer w;
 
     frame_begin(&w);
+    frame_expect(&w, data.n + strlen(s->topic) + FRAME_TEXT_MAX);
     protocol_open(&w, s->version, TEXT("null"), TEXT("null"), s->topic, "postgres_changes");
     frame_puts(&w, "{\"ids\":[");
     for (unsigned i = 0; i < n; i++) {

@@ -4,7 +4,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { FRAME_FIRST_SIZE = 1024, OPCODE_TEXT = 0x81, OPCODE_BINARY = 0x82, OPCODE_PING = 0x89 };
+enum {
+    FRAME_FIRST_SIZE = 1024,
+    FRAME_SPARE_MAX = 128,
+    OPCODE_TEXT = 0x81,
+    OPCODE_BINARY = 0x82,
+    OPCODE_PING = 0x89
+};
 
 void frame_begin(struct frame_writer *w)
 {
@@ -31,6 +37,16 @@ static bool reserve(struct frame_writer *w, size_t n)
     w->frame = grown;
     w->size = size;
     return true;
+}
+
+void frame_expect(struct frame_writer *w, size_t n)
+{
+    assert(w->frame == NULL);
+    w->frame = malloc(sizeof *w->frame + FRAME_HEADER_MAX + n);
+    if (w->frame == NULL)
+        w->failed = true;
+    else
+        w->size = FRAME_HEADER_MAX + n;
 }
 
 void frame_text(struct frame_writer *w, struct text t)
@@ -105,8 +121,8 @@ static struct frame *finish(struct frame_writer *w, unsigned char opcode)
 
     if (!reserve(w, 1))
         return NULL;
-    /* Many readers may keep it queued: give back what is not used. */
-    f = realloc(w->frame, sizeof *f + w->used);
+    /* Many readers may keep it queued: give back what is not used, if it is worth it. */
+    f = w->size - w->used < FRAME_SPARE_MAX ? NULL : realloc(w->frame, sizeof *f + w->used);
     if (f == NULL)
         f = w->frame;
     n = w->used - FRAME_HEADER_MAX;

@@ -31,6 +31,8 @@ struct frame_writer {
 };
 
 void frame_begin(struct frame_writer *w);
+/* So many bytes will come, or a few less: then nothing is allocated twice. */
+void frame_expect(struct frame_writer *w, size_t n);
 void frame_text(struct frame_writer *w, struct text t);   /* as it is */
 void frame_puts(struct frame_writer *w, const char *s);   /* as it is */
 void frame_string(struct frame_writer *w, struct text t); /* as a JSON string, quoted and escaped */

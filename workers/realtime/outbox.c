@@ -5,7 +5,7 @@
 
 #include "realtime/limits.h"
 
-enum { OUTBOX_FIRST_SIZE = 4 };
+enum { OUTBOX_FIRST_SIZE = 4, OUTBOX_BURST_SIZE = 16 };
 
 static struct outbox_slot *slot(const struct outbox *o, uint32_t i)
 {
@@ -14,7 +14,9 @@ static struct outbox_slot *slot(const struct outbox *o, uint32_t i)
 
 static bool grow(struct outbox *o)
 {
-    uint32_t size = o->size == 0 ? OUTBOX_FIRST_SIZE : o->size * 2;
+    uint32_t size = o->size == 0                  ? OUTBOX_FIRST_SIZE
+                    : o->size < OUTBOX_BURST_SIZE ? OUTBOX_BURST_SIZE
+                                                  : o->size * 2;
     struct outbox_slot *slots = malloc(size * sizeof *slots);
 
     if (slots == NULL)
