@@ -241,9 +241,42 @@ static void a_removed_member_stops_receiving_within_a_minute(void **state)
     assert_true(w.now.ms - removed <= 30000);
     change(&w, ORG_A, "INSERT", "{\"id\":\"1\"}");
     assert_int_equal(take(&w, s), 0);
-    while (answer(&w) == 0) /* and when he is a member again, he sees again */
+    while (answer(&w) == 0) /* and when he is a member again, he is told to read again */
         pass(&w, 500);
+    while (take(&w, s) == 0)
+        pass(&w, 500);
+    assert_holds(w.got[0], "phx_error");
+    join(&w, s, "realtime:orders", "2", ORDERS, token_of(ALICE, "authenticated", UNIX + 3600));
+    answer(&w);
     take(&w, s);
+    change(&w, ORG_A, "INSERT", "{\"id\":\"2\"}");
+    assert_int_equal(take(&w, s), 1);
+    hub_disconnect(w.hub, s);
+    end(&w);
+}
+
+/* He has never read what the other organization has; what he loses, he just does not get any more. */
+static void a_member_of_one_more_organization_is_told_to_read_it(void **state)
+{
+    static const char both[2][37] = {ORG_A, ORG_B};
+    struct world w;
+    struct session *s;
+    const char *subs[4];
+
+    (void)state;
+    begin(&w);
+    s = live(&w, ALICE, "vsn=2.0.0");
+    while (hub_lookups(w.hub, subs, 4, w.now) == 0)
+        pass(&w, 500);
+    hub_members(w.hub, subs[0], both, 2, w.now);
+    assert_int_equal(take(&w, s), 1);
+    assert_holds(w.got[0], "phx_error");
+    join(&w, s, "realtime:orders", "2", ORDERS, token_of(ALICE, "authenticated", UNIX + 3600));
+    assert_int_equal(take(&w, s), 2); /* at once: what is known of him is fresh */
+    change(&w, ORG_B, "INSERT", "{\"id\":\"1\"}");
+    assert_int_equal(take(&w, s), 1);
+    while (answer(&w) == 0) /* of A alone again */
+        pass(&w, 500);
     change(&w, ORG_A, "INSERT", "{\"id\":\"2\"}");
     assert_int_equal(take(&w, s), 1);
     hub_disconnect(w.hub, s);
@@ -714,6 +747,7 @@ int main(void)
         cmocka_unit_test(a_bad_token_refuses_the_join_with_a_reason),
         cmocka_unit_test(expiry_stops_delivery_then_fails_the_channel),
         cmocka_unit_test(a_removed_member_stops_receiving_within_a_minute),
+        cmocka_unit_test(a_member_of_one_more_organization_is_told_to_read_it),
         cmocka_unit_test(without_a_database_nobody_is_admitted_and_nobody_stays),
         cmocka_unit_test(a_slow_reader_resyncs_and_nobody_else_notices),
         cmocka_unit_test(lost_changes_are_told_to_those_concerned),

@@ -430,6 +430,23 @@ static bool same_seats(const struct channel *c)
     return true;
 }
 
+static bool sits_with(const struct channel *c, const char *organization)
+{
+    for (unsigned i = 0; i < c->n_seats; i++)
+        if (strcmp(c->seats[i].audience->organization->id, organization) == 0)
+            return true;
+    return false;
+}
+
+/* The user became a member of one whose rows the client has never read. */
+static bool gains(const struct channel *c)
+{
+    for (unsigned i = 0; i < c->user->n_organizations; i++)
+        if (!sits_with(c, c->user->organizations[i]))
+            return true;
+    return false;
+}
+
 /* What is told and known of a topic is its tenant's: in another one the channel begins anew. */
 static void reseat(struct channel *c)
 {
@@ -444,7 +461,7 @@ static void reseat(struct channel *c)
         rooms_untrack(c);
         channel_fail_later(c);
     }
-    if (!seats_take(c))
+    if (gains(c) || !seats_take(c))
         channel_fail_later(c);
 }
 
