@@ -27,6 +27,7 @@ enum {
     CODEC_LZ4 = 2,      /* 1 was zstd: three times the work for as many bytes */
     COMPRESS_MIN = 128, /* below this there is nothing to gain */
     COMPRESS_MAX = LZ4_MAX_INPUT_SIZE,
+    HASTE = 2, /* lz4's acceleration: a tenth less work than 1 for 1.5 % more bytes of an order */
     NODES_MAX = 512, /* objects of one envelope, unknown ones included */
     DEPTH_MAX = 8,
     ZONE_CHUNK = 8192
@@ -91,7 +92,7 @@ static size_t compress(struct envelope_encoder *e, const char *body, size_t len)
         e->packed_size = len;
     }
     e->lz4 = e->fresh;
-    n = LZ4_compress_fast_continue(&e->lz4, body, e->packed, (int)len, (int)len, 1);
+    n = LZ4_compress_fast_continue(&e->lz4, body, e->packed, (int)len, (int)len, HASTE);
     return n > 0 ? (size_t)n : 0;
 }
 

@@ -28,8 +28,9 @@
 
 enum {
     /* Per connection, for the head of a request, a piece of its body and the head of the answer. It
-     * is what an idle connection costs, and the limit of a head (431 past it). */
-    CONN_POOL_BYTES = 16384,
+     * is what an idle connection costs, and the limit of a head (431 past it). Half of it is read at
+     * once: an order with three lines comes in one piece. */
+    CONN_POOL_BYTES = 24576,
     TURNS_MAX = 8, /* of libmicrohttpd per turn of the loop */
     FIRST_BYTE_MS_MAX = 15000,
     QUIET_MS_MAX = 1000,
