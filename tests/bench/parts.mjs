@@ -11,7 +11,9 @@
 export const parts = {
   ingest: { title: 'Signed webhooks to Redis', seconds: 300, quick: 45 },
   pipeline: { title: 'Events to committed rows', seconds: 300, quick: 90 },
+  latency: { title: 'Webhook to committed row to websocket', seconds: 180, quick: 60 },
   fanout: { title: 'Changes to websockets', seconds: 300, quick: 60 },
   rest: { title: 'REST lists with their total', seconds: 180, quick: 60 },
   redeliver: { title: 'Events that change nothing', seconds: 120, quick: 30 },
+  memory: { title: 'Memory', seconds: 240, quick: 90 },
 };
