@@ -22,6 +22,8 @@ static const char *const words[] = {"please", "call",    "before", "delivery", "
                                     "guard",  "near",    "temple", "opposite", "bank",  "gift",
                                     "wrap",   "without", "bill",   "thank",    "you",   "office"};
 
+enum { ATTRIBUTE_BYTES = 120 };
+
 #define PICK(list, n) ((list)[(n) % (sizeof(list) / sizeof(list)[0])])
 
 struct writer {
@@ -176,7 +178,7 @@ static void head(struct writer *w)
                 "monsoon?utm_source=instagram\\u0026utm_medium=social\",\"landing_site_ref\":null,"
                 "\"location_id\":null,\"merchant_business_entity_id\":null");
     put(w, "name", "#%" PRIu64, 1000 + w->o->number);
-    body_raw(b, "\"note_attributes\":[]");
+    body_raw(b, "\"note\":null");
     body_int(b, "number", w->o->number);
     body_int(b, "order_number", 1000 + w->o->number);
     put(w, "order_status_url",
@@ -211,22 +213,39 @@ static void sums(struct writer *w)
     body_raw(&w->b, "\"total_tip_received\":\"0.00\",\"total_weight\":0,\"user_id\":null");
 }
 
-/* What a buyer wrote; it makes the body as long as it has to be. Stands last, behind it only "}". */
-static void note(struct writer *w)
+/* Words up to `end` bytes of the body. */
+static void write_words(struct writer *w, size_t end)
 {
     struct body *b = &w->b;
-    size_t end = w->o->bytes - sizeof "\"}" + 1;
 
-    body_bytes(b, ",\"note\":\"", 9);
-    for (uint64_t i = 0; b->n < end; i++) {
-        const char *word = PICK(words, mix64(w->dice + i));
+    while (b->n < end) {
+        const char *word = PICK(words, mix64(w->dice + b->n));
         size_t n = strlen(word) < end - b->n ? strlen(word) : end - b->n;
 
         body_bytes(b, word, n);
         if (b->n < end)
             body_bytes(b, " ", 1);
     }
-    body_bytes(b, "\"}", 2);
+}
+
+/* What a shop's other apps know about a cart, which nobody stores: it makes the body as long as it has to be. Stands last, behind
+ * it only "}". */
+static void attributes(struct writer *w)
+{
+    static const char begin[] = "{\"name\":\"attribution\",\"value\":\"", end[] = "\"}";
+    struct body *b = &w->b;
+    size_t last = w->o->bytes - sizeof "\"}]}" + 1;
+
+    body_bytes(b, ",\"note_attributes\":[", sizeof ",\"note_attributes\":[" - 1);
+    while (b->n + 2 * ATTRIBUTE_BYTES < last) {
+        body_bytes(b, begin, sizeof begin - 1);
+        write_words(w, b->n + ATTRIBUTE_BYTES - sizeof begin - sizeof end);
+        body_bytes(b, end, sizeof end - 1);
+        body_bytes(b, ",", 1);
+    }
+    body_bytes(b, begin, sizeof begin - 1);
+    write_words(w, last);
+    body_bytes(b, "\"}]}", sizeof "\"}]}" - 1);
 }
 
 void bench_order_write(char *out, const struct bench_order *o)
@@ -250,6 +269,6 @@ void bench_order_write(char *out, const struct bench_order *o)
     body_raw(&w.b, "\"shipping_lines\":[{\"id\":4600000000001,\"code\":\"Standard\",\"discounted_"
                    "price\":\"49.00\",\"phone\":null,\"price\":\"49.00\",\"source\":\"shopify\","
                    "\"title\":\"Standard\",\"tax_lines\":[],\"discount_allocations\":[]}]");
-    note(&w);
+    attributes(&w);
     assert(!w.b.failed && w.b.n == o->bytes);
 }

@@ -5,10 +5,14 @@
  *
  * Prints "ready" once all is prepared, waits for a line on standard input, sends, prints what came out. The first transaction of
  * each connection is not counted: it prepares the statements. */
-#include <stdbool.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 #include <sys/resource.h>
+#include <time.h>
 
-#include "../load/order_event.h"
+#include "../lib/order_event.h"
 #include "base/arena.h"
 #include "runtime/db.h"
 #include "worker/batch.h"

@@ -8,10 +8,15 @@
  * --customers 0: everybody is new. --stream NAME: streams NAME:0, NAME:1 ... with the fields topic, shop and body, as others would
  * write them; of one partition just NAME. The same options give the same events. */
 #include <hiredis.h>
-#include <stdbool.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
 #include <unistd.h>
 
-#include "order_event.h"
+#include "../lib/order_event.h"
+#include "partition.h"
 
 enum { IN_FLIGHT = 256, LOOK_US = 5000, TAKE_COUNT = 1000 };
 
