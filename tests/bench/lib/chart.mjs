@@ -2,7 +2,7 @@
 import { median, score } from './measure.mjs';
 import { allGoals, brief, held, wanted } from './report.mjs';
 
-const WIDTH = 800, LEFT = 330, RIGHT = 70, BAR = 14, LINE = 26, HEAD = 64, FOOT = 28;
+const WIDTH = 860, LEFT = 390, RIGHT = 110, BAR = 14, LINE = 26, HEAD = 64, FOOT = 28;
 const MOST = 8, LEAST = 0.25; // times the target, at the ends of the logarithmic axis
 const TICKS = [0.25, 0.5, 1, 2, 4, 8];
 
@@ -24,9 +24,9 @@ export function chart(results, order) {
   }
   goals.forEach(({ part, goal: g }, i) => {
     const y = HEAD + i * LINE + (LINE - BAR) / 2, end = x(score(g));
-    say(LEFT - 8, y + 11, `${g.what.length > 52 ? `${g.what.slice(0, 51)}…` : g.what}`, 'e');
+    say(LEFT - 8, y + 11, g.what.length > 60 ? `${g.what.slice(0, 59)}…` : g.what, 'e');
     out.push(`<rect class="${held(g) ? 'y' : 'n'}" x="${LEFT}" y="${y}" width="${Math.max(1, end - LEFT).toFixed(1)}" height="${BAR}" rx="2"><title>${escape(`${part}: ${wanted(g)}`)}</title></rect>`);
-    say(end + 6, y + 11, `${brief(median(g.values))} ${g.unit}`);
+    say(WIDTH - 12, y + 11, `${brief(median(g.values))} ${g.unit}`, 'e');
   });
   return `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${WIDTH} ${bottom + FOOT}" width="${WIDTH}" height="${bottom + FOOT}" role="img" aria-label="Ringback: measured against targets"><style>${STYLE}</style>\n${out.join('\n')}\n</svg>\n`;
 }

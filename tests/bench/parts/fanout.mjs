@@ -4,7 +4,7 @@ import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { goal, ratios } from '../lib/measure.mjs';
 
-const kinds = { single: 'one row at a time', burst: 'ten rows within 10 ms' };
+const kinds = { single: 'one row', burst: 'ten rows within 10 ms' };
 
 export async function run({ rounds, say }) {
   say(`${rounds} rounds of both servers, some 12 s each`);
