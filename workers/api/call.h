@@ -13,13 +13,13 @@
 #include "runtime/app.h"
 #include "runtime/db.h"
 #include "runtime/door.h"
+#include "runtime/jwt.h"
 #include "runtime/keyring.h"
 #include "runtime/metrics.h"
 
 enum {
     CALL_REQUEST_ID_SIZE = 72,
     CALL_HEADER_SIZE = 256, /* what is kept of If-None-Match */
-    CALL_CLAIMS_SIZE = 128,
     CALL_ORGANIZATION_SIZE = 37,
     CALL_BEGIN_VALUES = 3,
     CALL_QUERIES = 2, /* begin.sql and the endpoint's */
@@ -70,7 +70,7 @@ struct call {
     char if_none_match[CALL_HEADER_SIZE];
     char organization[CALL_ORGANIZATION_SIZE]; /* the header's; "": none */
     char user[LIMITER_KEY_SIZE];               /* for the limiter */
-    char claims[CALL_CLAIMS_SIZE];
+    char user_id[JWT_SUB_SIZE];
     struct arena arena;
     struct input input;
     struct template_out rare; /* the text, when it is no variant that is kept */

@@ -102,7 +102,7 @@ static bool fill_queries(struct call *c)
         return false;
     for (unsigned k = 0; k < sql->n_places; k++)
         c->values[k] = c->input.values[sql->places[k]];
-    c->begin_values[0] = c->claims;
+    c->begin_values[0] = c->user_id;
     c->begin_values[1] = c->organization[0] != '\0' ? c->organization : NULL;
     c->begin_values[2] = c->plan->endpoint->admin ? "admin" : "member";
     c->queries[0] = (struct db_query){
@@ -184,8 +184,7 @@ static bool know_user(struct call *c, enum jwt_result verified, const struct jwt
 
     switch (auth_of(verified, jwt, &why)) {
     case AUTH_USER:
-        snprintf(c->claims, sizeof c->claims, "{\"sub\":\"%s\",\"role\":\"authenticated\"}",
-                 jwt->sub);
+        snprintf(c->user_id, sizeof c->user_id, "%s", jwt->sub);
         snprintf(c->user, sizeof c->user, "%s %s", jwt->sub, c->organization);
         return true;
     case AUTH_LATER:

@@ -61,11 +61,10 @@ export function expand(name, given) {
 
 const literal = (value) => value === null || value === undefined ? 'NULL'
     : `'${(typeof value === 'object' ? JSON.stringify(value) : String(value)).replace(/'/g, "''")}'`;
-export const claims = (user) => JSON.stringify({ sub: user, role: 'authenticated' });
 const begin = template('begin').split('\n').filter((line) => !line.startsWith('--')).join('\n');
 // As the API's connections are set up.
 export const setup = "SET plan_cache_mode = force_generic_plan; SET enable_seqscan = off; SET enable_bitmapscan = off; SET jit = off; SET timezone = 'UTC'; SET client_min_messages = warning;";
-export const beginning = (who) => `EXECUTE begin(${literal(claims(who.user))}, ${literal(who.organization ?? null)}, ${literal(who.needs ?? 'member')});`;
+export const beginning = (who) => `EXECUTE begin(${literal(who.user)}, ${literal(who.organization ?? null)}, ${literal(who.needs ?? 'member')});`;
 
 // The script of requests, each { as: {user, organization, needs}, name, given }; `around` makes something else of an EXECUTE.
 export function script(requests, around = (execute) => execute) {

@@ -1,6 +1,7 @@
 // One list endpoint of the REST API as it is usually written with Express and pg: the token is verified, a connection taken from a pool,
 // and BEGIN, who asks, the statement and COMMIT are awaited one by one. The SQL is ours, named (so prepared once per connection).
-// JSON is what pg and Express make of it: parsed, and written anew. TUNED=1 sends the text as PostgreSQL built it.
+// JSON is what pg and Express make of it: parsed, and written anew. TUNED=1 sends the text as PostgreSQL built it; UNNAMED=1 gives the
+// statements no names, so that PostgreSQL parses and plans them at each request.
 //   LISTEN_PORT, DATABASE_URL, JWT_SECRET, CONNECTIONS, and LIST: { path, begin, text, parameters } as JSON.
 import { createSecretKey } from 'node:crypto';
 import express from 'express';
@@ -12,6 +13,7 @@ const secret = createSecretKey(Buffer.from(process.env.JWT_SECRET)); // a string
 const MESSAGES = { page: 'page must be a whole number from 1', limit: 'limit must be a whole number from 1 to 100' };
 const tuned = process.env.TUNED === '1';
 if (tuned) pg.types.setTypeParser(pg.types.builtins.JSON, (text) => text);
+const named = (name) => (process.env.UNNAMED === '1' ? {} : { name });
 const pool = new pg.Pool({ connectionString: process.env.DATABASE_URL, max: Number(process.env.CONNECTIONS), idleTimeoutMillis: 0 });
 pool.on('connect', (client) => client.query("SET plan_cache_mode = force_generic_plan; SET enable_seqscan = off; SET enable_bitmapscan = off; SET jit = off; SET timezone = 'UTC'"));
 
@@ -27,7 +29,7 @@ function authenticate(req, res, next) {
   try {
     if (scheme !== 'Bearer') throw new Error('no token');
     const claims = jwt.verify(token, secret, { algorithms: ['HS256'] });
-    req.claims = JSON.stringify({ sub: claims.sub, role: claims.role });
+    req.user = claims.sub;
     next();
   } catch (error) {
     next(new Refused(401, 'UNAUTHORIZED', error.message));
@@ -48,8 +50,8 @@ app.get(list.path, authenticate, async (req, res) => {
   const client = await pool.connect();
   try {
     await client.query('BEGIN');
-    await client.query({ name: 'begin', text: list.begin, values: [req.claims, req.get('x-organization-id') ?? null, 'member'] });
-    const { rows } = await client.query({ name: 'list', text: list.text, values: list.parameters.map((name) => given[name]), rowMode: 'array' });
+    await client.query({ ...named('begin'), text: list.begin, values: [req.user, req.get('x-organization-id') ?? null, 'member'] });
+    const { rows } = await client.query({ ...named('list'), text: list.text, values: list.parameters.map((name) => given[name]), rowMode: 'array' });
     await client.query('COMMIT');
     if (tuned) res.type('json').send(rows[0][0]);
     else res.json(rows[0][0]);
@@ -63,5 +65,6 @@ app.get(list.path, authenticate, async (req, res) => {
 app.use((error, req, res, _next) => {
   res.status(error.status ?? 500).json({ error: { code: error.code ?? 'INTERNAL', message: error.message, details: error.details ?? {} } });
 });
+pool.on('error', (error) => { console.error(`PostgreSQL is gone: ${error.message}`); process.exit(1); });
 const server = app.listen(Number(process.env.LISTEN_PORT), '127.0.0.1', () => console.log(`listening ${server.address().port}`));
 process.on('SIGTERM', () => { server.close(); server.closeAllConnections(); pool.end(); });
