@@ -21,7 +21,8 @@ enum {
     BODY_MAX = 1 << 20,
     IN_FLIGHT_MAX = 1024, /* requests that wait for PostgreSQL, or in line for it */
     WAIT_MS_MAX = 2000,   /* in line for a connection */
-    DEPTH = 4,            /* requests in flight on one connection */
+    DEPTH = 2,            /* requests in flight on one connection: the next is there when one is done */
+    STALL_MS = 50,        /* a statement that runs for this long has nothing more sent behind it */
     CUT_MS = 2000,        /* over the statement's own timeout, a connection is cut */
     TRIES_MAX = 2,
     REQUEST_ID_MAX = 64, /* of a client's own */
@@ -389,6 +390,7 @@ static bool open_database(struct api *a)
                                  .connections =
                                      (unsigned)CONFIG_NUMBER(a->app->config, API_DB_CONNECTIONS),
                                  .depth = DEPTH,
+                                 .stall_ms = STALL_MS,
                                  .setup = setup,
                                  .on_state = on_db_state,
                                  .ctx = a};

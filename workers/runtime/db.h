@@ -66,6 +66,7 @@ struct db_options {
     unsigned connections;
     unsigned depth; /* requests in flight on one connection at most; 0: DB_PIPE_DEPTH. A slow statement
                        keeps those behind it waiting */
+    uint64_t stall_ms; /* nothing more is sent behind a request that has been running for this long; 0: however long */
     const char *const
         *setup; /* NULL-terminated SET commands run on each new connection; may be NULL */
     void (*on_state)(void *ctx, unsigned up,
@@ -81,7 +82,7 @@ struct db_pool *db_open(uv_loop_t *loop, const struct db_options *options);
 unsigned db_up(const struct db_pool *p);   /* live connections */
 unsigned db_idle(const struct db_pool *p); /* live connections with nothing in flight */
 
-/* Goes to the connection with the fewest requests in flight; waits in line when none is up. */
+/* Goes to the connection with the fewest requests in flight; waits in line when none is up, or has room. */
 void db_submit(struct db_pool *p, struct db_request *r);
 
 /* Waiting and running requests get done(08006), then on_closed; all of it later. Nothing may be submitted any more. */

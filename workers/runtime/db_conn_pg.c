@@ -19,6 +19,7 @@ enum { CONNECT_TIMEOUT_MS = 10000, BACKOFF_MS_MIN = 50, BACKOFF_MS_MAX = 5000, N
 struct db_watch {
     uv_poll_t poll;
     struct db_conn *conn;
+    int events; /* what it waits for */
 };
 
 static void begin(struct db_conn *c);
@@ -82,6 +83,7 @@ static bool watch(struct db_conn *c, int events, uv_poll_cb cb)
     }
     w->conn = c;
     w->poll.data = w;
+    w->events = events;
     c->watch = w;
     c->open_handles++;
     return uv_poll_start(&w->poll, events, cb) == 0;
@@ -189,6 +191,7 @@ static bool on_end(struct db_conn *c, const struct db_flight *flight, struct db_
     bool ok = flight->failed_step == DB_STEP_NONE;
     bool useless = !ok && db_error_action(cargo.sqlstate, 0) == DB_RECONNECT;
 
+    c->busy_since_ms = uv_now(c->loop); /* the next one's turn */
     memset(slot->results, 0, sizeof slot->results);
     if (cargo.request == NULL) {
         clear_results(&cargo);
@@ -471,6 +474,11 @@ unsigned db_conn_in_flight(const struct db_conn *c)
     return db_pipe_in_flight(&c->pipe);
 }
 
+uint64_t db_conn_busy_ms(const struct db_conn *c)
+{
+    return db_pipe_in_flight(&c->pipe) == 0 ? 0 : uv_now(c->loop) - c->busy_since_ms;
+}
+
 struct db_request *db_conn_oldest(const struct db_conn *c)
 {
     return db_pipe_in_flight(&c->pipe) == 0 ? NULL : c->cargo[db_pipe_oldest(&c->pipe)].request;
@@ -489,33 +497,41 @@ static const char *sql_of(const struct db_query *q)
     return q->text != NULL ? q->text : file->data;
 }
 
-/* Puts one query into the pipeline, preceded by its preparation if need be. */
-static bool send_query(struct db_conn *c, struct db_cargo *cargo, unsigned i, uint32_t *steps)
+/* Prepares the query's statement unless that was done before. */
+static bool send_preparation(struct db_conn *c, struct db_cargo *cargo, unsigned i, uint32_t *steps)
 {
     const struct db_query *q = &cargo->request->queries[i];
     unsigned no;
     char name[NAME_MAX_LEN];
 
-    if (q->rare) {
-        cargo->query_of[(*steps)++] = (uint8_t)i;
+    if (q->rare)
+        return true;
+    no = c->owner->statement_no(c, q->statement);
+    if (c->prepared[no] != 0)
+        return true;
+    c->prepared[no] = ++c->names;
+    name_of(name, c, c->prepared[no]);
+    cargo->prepares[*steps] = true;
+    cargo->query_of[(*steps)++] = (uint8_t)i;
+    return PQsendPrepare(c->pg, name, sql_of(q), 0, NULL) == 1;
+}
+
+static bool send_query(struct db_conn *c, struct db_cargo *cargo, unsigned i, uint32_t *steps)
+{
+    const struct db_query *q = &cargo->request->queries[i];
+    char name[NAME_MAX_LEN];
+
+    cargo->query_of[(*steps)++] = (uint8_t)i;
+    if (q->rare)
         return PQsendQueryParams(c->pg, sql_of(q), q->n_params, NULL, q->values, q->lengths,
                                  q->formats, q->result_format) == 1;
-    }
-    no = c->owner->statement_no(c, q->statement);
-    if (c->prepared[no] == 0) {
-        c->prepared[no] = ++c->names;
-        name_of(name, c, c->prepared[no]);
-        cargo->prepares[*steps] = true;
-        cargo->query_of[(*steps)++] = (uint8_t)i;
-        if (!PQsendPrepare(c->pg, name, sql_of(q), 0, NULL))
-            return false;
-    }
-    name_of(name, c, c->prepared[no]);
-    cargo->query_of[(*steps)++] = (uint8_t)i;
+    name_of(name, c, c->prepared[c->owner->statement_no(c, q->statement)]);
     return PQsendQueryPrepared(c->pg, name, q->n_params, q->values, q->lengths, q->formats,
                                q->result_format) == 1;
 }
 
+/* All preparations come before anything that runs: a statement that fails makes the server skip what is behind it up to the Sync,
+ * and the next request, sent already, counts on what this one prepares. */
 void db_conn_send(struct db_conn *c, struct db_request *r)
 {
     uint32_t slot = db_pipe_push(&c->pipe, r, 0);
@@ -527,6 +543,10 @@ void db_conn_send(struct db_conn *c, struct db_request *r)
     assert(r->n_queries > 0 && r->n_queries <= DB_QUERIES_MAX);
     memset(cargo, 0, sizeof *cargo);
     cargo->request = r;
+    if (db_pipe_in_flight(&c->pipe) == 1)
+        c->busy_since_ms = uv_now(c->loop);
+    for (unsigned i = 0; ok && i < r->n_queries; i++)
+        ok = send_preparation(c, cargo, i, &steps);
     for (unsigned i = 0; ok && i < r->n_queries; i++)
         ok = send_query(c, cargo, i, &steps);
     c->pipe.ring[slot].n_steps = steps;
@@ -536,13 +556,18 @@ void db_conn_send(struct db_conn *c, struct db_request *r)
         uv_timer_start(&c->timer, on_timer, 0, 0);
 }
 
-/* Writable is asked for only while libpq has bytes left. */
+/* Writable is asked for only while libpq has bytes left. Each uv_poll_start() takes the descriptor out of epoll and puts it back,
+ * two system calls, so it is called only for a change. */
 void db_conn_flush(struct db_conn *c)
 {
-    int left;
+    int left, events;
 
     if (c->watch == NULL || c->state < DB_CONN_SETUP || c->state == DB_CONN_CLOSED)
         return;
     left = PQflush(c->pg); /* -1: the socket is broken, which reading will tell */
-    uv_poll_start(&c->watch->poll, UV_READABLE | (left == 1 ? UV_WRITABLE : 0), on_ready);
+    events = UV_READABLE | (left == 1 ? UV_WRITABLE : 0);
+    if (events == c->watch->events)
+        return;
+    c->watch->events = events;
+    uv_poll_start(&c->watch->poll, events, on_ready);
 }

@@ -127,6 +127,13 @@ static const char *missing_statement(const struct db_pool *p, const struct db_re
     return NULL;
 }
 
+/* A connection whose statement hangs takes nothing more: what was sent behind it could not be taken back. */
+static bool takes_more(const struct db_pool *p, const struct db_conn *c)
+{
+    return db_conn_has_room(c) && db_conn_in_flight(c) < p->options.depth &&
+           (p->options.stall_ms == 0 || db_conn_busy_ms(c) < p->options.stall_ms);
+}
+
 static struct db_conn *least_busy(struct db_pool *p)
 {
     struct db_conn *best = NULL;
@@ -134,8 +141,7 @@ static struct db_conn *least_busy(struct db_pool *p)
     for (unsigned i = 0; i < p->options.connections; i++) {
         struct db_conn *c = &p->conns[i];
 
-        if (db_conn_has_room(c) && db_conn_in_flight(c) < p->options.depth &&
-            (best == NULL || db_conn_in_flight(c) < db_conn_in_flight(best)))
+        if (takes_more(p, c) && (best == NULL || db_conn_in_flight(c) < db_conn_in_flight(best)))
             best = c;
     }
     return best;
