@@ -241,6 +241,7 @@ test('Storage is asked once for a while, and what goes wrong there is said', asy
   assert.equal(isLink(await link(id)), url);
   assert.equal(asked, 1);
   assert.equal((await link(id, { as: strange })).status, 404, 'what is kept is kept behind the same rules');
+  const promised = JSON.parse((await get(app.address, '/v1/openapi.json')).text).paths['/v1/calls/{id}/recording'].get.responses;
   for (const [answer, status, says] of [
     [[400, { statusCode: '404', code: 'NoSuchKey', message: 'Object not found' }], 404, 'the recording is not in its store any more'],
     [[400, { statusCode: '403', message: 'Invalid JWT' }], 502, 'the store of recordings refused to make a link'],
@@ -251,6 +252,7 @@ test('Storage is asked once for a while, and what goes wrong there is said', asy
     storage = () => answer;
     const r = await link(call(path, { file: null }));
     assert.deepEqual([r.status, sentence(r)], [status, says], `${answer}`);
+    assert.ok(promised[status], `openapi.json promises ${status}`);
     if (status === 503) assert.equal(r.headers['retry-after'], '1');
   }
   assert.equal(app.log.filter((l) => /not to be had/.test(l.msg)).length, 1, 'told once');

@@ -197,6 +197,11 @@ static void success(FILE *out, const struct api_endpoint *e)
     putc('}', out);
 }
 
+static void error_response(FILE *out, unsigned status)
+{
+    fprintf(out, ",\"%u\":{\"$ref\":\"#/components/responses/Error\"}", status);
+}
+
 static void responses(FILE *out, const struct api_endpoint *e)
 {
     static const unsigned errors[] = {400, 401, 403, 404, 409, 429, 500, 503, 504};
@@ -204,7 +209,9 @@ static void responses(FILE *out, const struct api_endpoint *e)
     fputs(",\"responses\":{", out);
     success(out, e);
     for (size_t i = 0; i < sizeof errors / sizeof errors[0]; i++)
-        fprintf(out, ",\"%u\":{\"$ref\":\"#/components/responses/Error\"}", errors[i]);
+        error_response(out, errors[i]);
+    if (e->link)
+        error_response(out, 502); /* a store of recordings that refuses */
     putc('}', out);
 }
 

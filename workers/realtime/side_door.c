@@ -64,7 +64,7 @@ static void fail(struct http_request *r, unsigned status, const char *message)
     for (size_t i = 0; i < sizeof codes / sizeof codes[0]; i++)
         if (codes[i].status == status)
             code = codes[i].code;
-    http_respond_error(r, status, code, message, CORS_ORIGIN);
+    http_respond_error(r, status, code, message, NULL, NULL);
 }
 
 /* ---- reading ---- */

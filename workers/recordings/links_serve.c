@@ -22,7 +22,7 @@ enum { ETAG_SIZE = 48, TEXT_SIZE = 128 };
 
 static void refuse(struct http_request *r, unsigned status, const char *code, const char *sentence)
 {
-    http_respond_error(r, status, code, sentence, ANY_ORIGIN);
+    http_respond_error(r, status, code, sentence, NULL, NULL);
 }
 
 /* The path is plain (store_path_is_plain), so each part is a name. -1: there is no such regular file. */

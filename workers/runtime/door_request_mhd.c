@@ -36,6 +36,7 @@ void conn_tell(struct conn *c, unsigned status, const char *code, const char *me
     size_t len = http_error_text(body, code, message);
     int n = snprintf(text, sizeof text,
                      "HTTP/1.1 %u %s\r\nConnection: close\r\nContent-Type: application/json\r\n"
+                     "Access-Control-Allow-Origin: *\r\n"
                      "%sContent-Length: %zu\r\n\r\n%s",
                      status, MHD_get_reason_phrase_for(status),
                      status == 503 ? "Retry-After: 2\r\n" : "", len, body);

@@ -20,7 +20,7 @@ void http_respond_error(struct http_request *r, unsigned status, const char *cod
     struct http_reply reply = {.status = status,
                                .content_type = "application/json",
                                .body = text,
-                               .headers = {header, value, NULL}};
+                               .headers = {HTTP_ERROR_ORIGIN, header, value, NULL}};
 
     reply.len = http_error_text(text, code, message);
     http_respond(r, &reply);
