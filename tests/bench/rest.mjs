@@ -16,11 +16,13 @@ const LISTS = { orders: 'orders_list', calls: 'calls_list', carts: 'carts_list',
 const { values: options } = parseArgs({ options: { list: { type: 'string', default: 'orders' }, rounds: { type: 'string', default: '5' },
   seconds: { type: 'string', default: '4' }, clients: { type: 'string', default: '50' }, connections: { type: 'string', default: '8' },
   tenants: { type: 'string', default: '50' }, calls: { type: 'string', default: '2000' }, orders: { type: 'string', default: '400' },
-  latency: { type: 'boolean', default: false }, tuned: { type: 'boolean', default: false }, json: { type: 'boolean', default: false } } });
+  latency: { type: 'boolean', default: false }, tuned: { type: 'boolean', default: false }, unnamed: { type: 'boolean', default: false }, json: { type: 'boolean', default: false } } });
 const WARM_REQUESTS = 3000, WARM_SECONDS_MAX = 20;
+// At most how long: nothing here waits for ever.
+const ROWS_MS = 3600e3, LOAD_MS = 60e3;
 const here = join(root, 'tests/bench'), dir = process.env.RINGBACK_TEST_DIR;
 const say = (text) => { if (!options.json) process.stdout.write(`${text}\n`); };
-const psql = (...args) => execFileSync('psql', [DATABASE_URL, '-Xq', '-v', 'ON_ERROR_STOP=1', ...args], { stdio: ['ignore', 'ignore', 'inherit'] });
+const psql = (...args) => execFileSync('psql', [DATABASE_URL, '-Xq', '-v', 'ON_ERROR_STOP=1', ...args], { stdio: ['ignore', 'ignore', 'inherit'], timeout: ROWS_MS });
 
 // ---- the two servers ----
 
@@ -28,6 +30,7 @@ async function express(list) {
   const { text } = expand(LISTS[list], {});
   const parameters = expand(LISTS[list], { page: 'page', limit: 'limit' }).values.map((v) => (['page', 'limit'].includes(v) ? v : 'offset'));
   return { name: 'express', ...await startPeer('rest-express', { LISTEN_PORT: '0', DATABASE_URL, JWT_SECRET, CONNECTIONS: options.connections, TUNED: options.tuned ? '1' : '',
+    UNNAMED: options.unnamed ? '1' : '',
     LIST: JSON.stringify({ path: `/v1/${list}`, begin: template('begin').replace(/^--.*$/gm, ''), text, parameters }) }) };
 }
 
@@ -36,13 +39,24 @@ async function ours() {
   return { name: 'ringback', child: server.child, address: server.address, stop: () => server.stop() };
 }
 
+/** Runs `measure` beside the servers and ends them, whatever happens. */
+async function beside(starts, measure) {
+  const servers = [];
+  try {
+    for (const begin of starts) servers.push(await begin());
+    return await measure(servers);
+  } finally {
+    for (const s of servers) await s.stop();
+  }
+}
+
 // ---- measuring ----
 
 const tokenFile = join(dir, 'tokens');
 function load(server, path, seconds) {
   const before = [cpu(server.child.pid), postgresCpu()];
   const out = execFileSync('wrk', ['-t1', `-c${options.clients}`, `-d${seconds}s`, '--timeout', '10s', '-s', join(here, 'load.lua'), `http://${server.address}`, '--', path, tokenFile],
-    { encoding: 'utf8' });
+    { encoding: 'utf8', timeout: seconds * 1000 + LOAD_MS });
   const r = JSON.parse(out.slice(out.indexOf('{"seconds"')));
   const took = [cpu(server.child.pid), postgresCpu()].map((t, i) => t - before[i]);
   if (r.refused > 0 || r.broken > 0 || r.requests === 0) throw new Error(`${server.name}: ${JSON.stringify(r)}`);
@@ -63,35 +77,41 @@ async function same(servers, path) {
     if (r.status !== 200 || r.body.data.length === 0) throw new Error(`${s.name}: ${r.status} ${r.text.slice(0, 300)}`);
     return JSON.stringify(r.body);
   }));
-  if (bodies.some((b) => b !== bodies[0])) throw new Error('the servers answer differently');
+  const at = [...bodies[0]].findIndex((c, i) => c !== bodies[1][i]);
+  if (bodies[0] !== bodies[1]) throw new Error(`the servers answer differently: ${bodies.map((b) => b.slice(Math.max(at - 40, 0), at + 80)).join(' / ')}`);
 }
 
 async function compare() {
-  const path = `/v1/${options.list}`, servers = [await ours(), await express(options.list)], rounds = [];
-  await same(servers, path);
-  for (const s of servers) warm(s, path);
-  for (let n = 0; n < Number(options.rounds); n++) {
-    const order = n % 2 ? [...servers].reverse() : servers, round = {};
-    for (const s of order) round[s.name] = load(s, path, Number(options.seconds));
-    round.ratio = round.ringback.rate / round.express.rate;
-    rounds.push(round);
-    say(`round ${n + 1}: ringback ${Math.round(round.ringback.rate)}/s, express ${Math.round(round.express.rate)}/s, ${round.ratio.toFixed(2)} times`);
-  }
-  for (const s of servers) await s.stop();
+  // Both are told the page's length: their defaults differ for two lists.
+  const path = `/v1/${options.list}?limit=20`, names = ['ringback', 'express'];
+  const rounds = await beside([ours, () => express(options.list)], async (servers) => {
+    const all = [];
+    await same(servers, path);
+    for (const s of servers) warm(s, path);
+    for (let n = 0; n < Number(options.rounds); n++) {
+      const order = n % 2 ? [...servers].reverse() : servers, round = {};
+      for (const s of order) round[s.name] = load(s, path, Number(options.seconds));
+      round.ratio = round.ringback.rate / round.express.rate;
+      all.push(round);
+      say(`round ${n + 1}: ringback ${Math.round(round.ringback.rate)}/s, express ${Math.round(round.express.rate)}/s, ${round.ratio.toFixed(2)} times`);
+    }
+    return all;
+  });
   const of = (name, what) => rounds.map((r) => r[name][what]);
-  say(table([['', 'requests/s', 'p50 ms', 'p95 ms', 'CPU us/request', 'PostgreSQL us/request', 'RSS MB'], ...servers.map(({ name }) => [name, spread(of(name, 'rate')),
+  say(table([['', 'requests/s', 'p50 ms', 'p95 ms', 'CPU us/request', 'PostgreSQL us/request', 'RSS MB'], ...names.map((name) => [name, spread(of(name, 'rate')),
     median(of(name, 'p50_ms')).toFixed(1), median(of(name, 'p95_ms')).toFixed(1), spread(of(name, 'server_us')), spread(of(name, 'postgres_us')), Math.round(median(of(name, 'rss_mb')))])]));
   say(`ratio: ${median(rounds.map((r) => r.ratio)).toFixed(2)} (${rounds.map((r) => r.ratio.toFixed(2)).join(' ')})`);
   return { ...rows, list: options.list, rounds, ratio: median(rounds.map((r) => r.ratio)) };
 }
 
 async function latencies() {
-  const server = await ours(), found = {};
-  for (const list of Object.keys(LISTS)) {
-    warm(server, `/v1/${list}`);
-    found[list] = load(server, `/v1/${list}`, Number(options.seconds));
-  }
-  await server.stop();
+  const found = {};
+  await beside([ours], ([server]) => {
+    for (const list of Object.keys(LISTS)) {
+      warm(server, `/v1/${list}`);
+      found[list] = load(server, `/v1/${list}`, Number(options.seconds));
+    }
+  });
   say(table([['first page with total', 'requests/s', 'p50 ms', 'p95 ms', 'p99 ms', 'CPU us/request', 'PostgreSQL us/request'], ...Object.entries(found).map(([list, r]) =>
     [`/v1/${list}`, Math.round(r.rate), r.p50_ms.toFixed(1), r.p95_ms.toFixed(1), r.p99_ms.toFixed(1), Math.round(r.server_us), Math.round(r.postgres_us)])]));
   return { ...rows, lists: found };
