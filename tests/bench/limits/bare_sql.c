@@ -163,10 +163,8 @@ static void submit(struct connection *c)
     struct job *job = c->first;
 
     c->first = job->next;
-    job->request = (struct db_request){.queries = job->encoded.queries,
-                                       .n_queries = job->encoded.n,
-                                       .done = on_done,
-                                       .ctx = job};
+    job->request = (struct db_request){
+        .queries = job->encoded.queries, .n_queries = job->encoded.n, .done = on_done, .ctx = job};
     waiting++;
     db_submit(c->pool, &job->request);
 }
@@ -248,8 +246,10 @@ int main(int argc, char **argv)
             return 2;
     }
     if (getenv("RINGBACK_DATABASE_URL") == NULL || n_connections < 1 ||
-        n_connections > CONNECTIONS_MAX || batch_max < 1 || options.count <= (uint64_t)batch_max * n_connections)
-        order_die("usage: RINGBACK_DATABASE_URL=... bare_sql --connections N --batch N --count N ...; more events than the "
+        n_connections > CONNECTIONS_MAX || batch_max < 1 ||
+        options.count <= (uint64_t)batch_max * n_connections)
+        order_die("usage: RINGBACK_DATABASE_URL=... bare_sql --connections N --batch N --count N "
+                  "...; more events than the "
                   "first batches hold");
     for (unsigned i = 0; i < n_connections; i++)
         connections[i].last = &connections[i].first;

@@ -109,8 +109,8 @@ static bool is_done(unsigned partition, unsigned partitions)
     }
     r = reply_of(r);
     for (size_t i = 0; i < r->elements; i++)
-        done = done && field_of(r->element[i], "pending") == 0 &&
-               field_of(r->element[i], "lag") == 0;
+        done =
+            done && field_of(r->element[i], "pending") == 0 && field_of(r->element[i], "lag") == 0;
     done = done && r->elements > 0;
     freeReplyObject(r);
     return done;
