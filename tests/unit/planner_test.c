@@ -127,6 +127,31 @@ static void a_full_batch_does_not_linger(void **state)
     done();
 }
 
+static void what_is_made_ready_ahead_is_full(void **state)
+{
+    struct planner_limits ahead = limits;
+    struct planner_batch first;
+
+    (void)state;
+    ahead.ahead = 1;
+    planner_init(&p, &ahead, 0);
+    add(0, 1, 1, 1, 1000);
+    assert_int_equal(take(1000), 1);
+    first = batch;
+    add(1, 1, 9, 1, 1000);
+    assert_int_equal(take(2000), 0); /* as many as may be written are under way */
+    assert_true(wake == PLANNER_NEVER);
+    add(1, 10, 1, 1, 2000);
+    assert_int_equal(take(2000), 10);
+    done();
+    add(2, 1, 1, 1, 2000);
+    assert_int_equal(take(3000), 0);
+    drop(first.first);
+    planner_done(&p, 0);
+    assert_int_equal(take(3000), 1); /* and now it goes at once */
+    done();
+}
+
 static void a_partition_has_one_batch_under_way(void **state)
 {
     (void)state;
@@ -336,6 +361,7 @@ int main(void)
         T(alone_on_an_idle_system_an_entry_goes_at_once),
         T(while_others_are_written_a_batch_may_grow_for_a_moment),
         T(a_full_batch_does_not_linger),
+        T(what_is_made_ready_ahead_is_full),
         T(a_partition_has_one_batch_under_way),
         T(a_held_partition_begins_nothing_and_others_go_on),
         T(no_more_batches_than_connections),

@@ -424,7 +424,7 @@ struct flow *flow_new(const struct flow_options *options)
     if (f == NULL)
         return NULL;
     f->options = *options;
-    f->n_slots = (unsigned)CONFIG_NUMBER(c, DB_CONNECTIONS);
+    f->n_slots = (unsigned)CONFIG_NUMBER(c, DB_CONNECTIONS) + SLOTS_AHEAD;
     assert(f->n_slots > 0 && f->n_slots <= SLOTS_MAX);
     f->random = uv_hrtime() | 1;
     f->paused = true;
@@ -443,6 +443,7 @@ struct flow *flow_new(const struct flow_options *options)
                      .batch_max = (unsigned)CONFIG_NUMBER(c, BATCH_MAX),
                      .batch_bytes_max = BATCH_BYTES_MAX,
                      .batches_max = f->n_slots,
+                     .ahead = SLOTS_AHEAD,
                      .linger_ms = CONFIG_NUMBER(c, BATCH_LINGER),
                  },
                  (unsigned)f->random);

@@ -12,7 +12,8 @@
 #include "worker/shops.h"
 
 enum {
-    SLOTS_MAX = 32,
+    SLOTS_AHEAD = 1, /* a full batch is made ready while each connection writes one */
+    SLOTS_MAX = 32 + SLOTS_AHEAD,
     SLICE_BYTES = 128 * 1024, /* of bodies in one step: about 1 ms */
     SLICES_PER_TURN = 2,
     BATCH_BYTES_MAX = 4 * 1024 * 1024, /* of entries, as they lie in Redis */

@@ -6,7 +6,7 @@
 void planner_init(struct planner *p, const struct planner_limits *limits, unsigned random)
 {
     assert(limits->partitions > 0 && limits->partitions <= PARTITIONS_MAX);
-    assert(limits->batch_max > 0 && limits->batches_max > 0);
+    assert(limits->batch_max > 0 && limits->batches_max > limits->ahead);
     memset(p, 0, sizeof *p);
     p->limits = *limits;
     p->turn = random % limits->partitions;
@@ -72,10 +72,15 @@ static unsigned suspicion(const struct planner *p, const struct planner_queue *q
     return e->deliveries > q->losses ? e->deliveries - q->losses : 1;
 }
 
-static bool is_ripe(const struct planner *p, const struct planner_queue *q, uint64_t now_ms)
+/* When the queue is a batch; PLANNER_NEVER: when it is full, or another batch is done. */
+static uint64_t ripe_at(const struct planner *p, const struct planner_queue *q)
 {
-    return p->batches == 0 || p->hurry || q->n >= p->limits.batch_max ||
-           q->bytes >= p->limits.batch_bytes_max || now_ms >= q->since_ms + p->limits.linger_ms;
+    if (p->batches == 0 || p->hurry || q->n >= p->limits.batch_max ||
+        q->bytes >= p->limits.batch_bytes_max)
+        return 0;
+    if (p->batches >= p->limits.batches_max - p->limits.ahead)
+        return PLANNER_NEVER;
+    return q->since_ms + p->limits.linger_ms;
 }
 
 /* Cuts the batch off the head of the queue. */
@@ -119,12 +124,12 @@ bool planner_next(struct planner *p, uint64_t now_ms, struct planner_batch *out,
     for (unsigned i = 0; i < n; i++) {
         unsigned partition = (p->turn + i) % n;
         struct planner_queue *q = &p->queues[partition];
+        uint64_t ripe_ms;
 
         if (q->n == 0 || q->busy || q->held)
             continue;
-        if (!is_ripe(p, q, now_ms)) {
-            uint64_t ripe_ms = q->since_ms + p->limits.linger_ms;
-
+        ripe_ms = ripe_at(p, q);
+        if (ripe_ms > now_ms) {
             *wake_ms = ripe_ms < *wake_ms ? ripe_ms : *wake_ms;
             continue;
         }

@@ -4,7 +4,8 @@
  * with equal counts, so a tenant that floods its partition delays only that one.
  *
  * A batch is whatever waits, up to batch_max entries and batch_bytes_max bytes. While other batches
- * are being written it may wait linger_ms to grow; alone on an idle system it goes at once.
+ * are being written it may wait linger_ms to grow; alone on an idle system it goes at once. One that
+ * would only be made ready, because as many as can be written are under way, goes on growing until it is full.
  *
  * Poison that kills the process. What the process had in its hands when it died were the first
  * entries of the partition's pending list, at most a batch of them; so an entry among those that
@@ -27,7 +28,8 @@ struct planner_limits {
     unsigned partitions;
     unsigned batch_max;
     size_t batch_bytes_max;
-    unsigned batches_max; /* under way at once */
+    unsigned batches_max; /* under way at once; */
+    unsigned ahead;       /* so many of them only to be ready when another one is done */
     uint64_t linger_ms;
 };
 

@@ -399,6 +399,7 @@ static bool open_pools(const struct config *c)
                                          .url = url,
                                          .application_name = "ringback",
                                          .connections = (unsigned)CONFIG_NUMBER(c, DB_CONNECTIONS),
+                                         .depth = 1, /* who is ready goes where it is free first */
                                          .setup = batch_session,
                                          .on_state = on_batches,
                                      });
