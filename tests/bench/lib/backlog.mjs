@@ -5,25 +5,24 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
-import { exec, ringback, start } from '../../live/lib/harness.mjs';
+import { DATABASE_URL, exec, ringback, start } from '../../live/lib/harness.mjs';
+import { program, redisCli, redisSocket } from './load.mjs';
 import { meter, sleep } from './measure.mjs';
 import { installed, startPeer } from './peers.mjs';
 
 const run = promisify(execFile);
-export const programs = process.env.RINGBACK_BENCH_BIN, url = process.env.RINGBACK_TEST_DATABASE_URL;
-export const socket = new URL(process.env.RINGBACK_TEST_REDIS_URL).pathname;
 const flags = (options) => Object.entries(options).flatMap(([name, value]) => [`--${name}`, String(value)]);
 
 /** load/orders_redis: fill, wait, take or list. */
 export async function orders(what, options = {}) {
-  const { stdout } = await run(join(programs, 'orders_redis'), [what, '--socket', socket, ...flags(options)], { maxBuffer: 1 << 30 });
+  const { stdout } = await run(program('orders_redis'), [what, '--socket', redisSocket, ...flags(options)], { maxBuffer: 1 << 30 });
   return what === 'list' ? stdout : JSON.parse(stdout);
 }
 
 /** The schema, and stores for `tenants` organizations; `orders` that are there already. */
 export function prepareStores(tenants, orders_ = 0) {
   ringback('migrate');
-  execFileSync('psql', [url, '-Xq', '-v', `tenants=${tenants}`, '-v', `orders=${orders_}`, '-f', fileURLToPath(new URL('../stores.sql', import.meta.url))], { stdio: ['ignore', 'ignore', 'inherit'] });
+  execFileSync('psql', [DATABASE_URL, '-Xq', '-v', `tenants=${tenants}`, '-v', `orders=${orders_}`, '-f', fileURLToPath(new URL('../stores.sql', import.meta.url))], { stdio: ['ignore', 'ignore', 'inherit'] });
 }
 
 /** Empty tables and an empty Redis; what ran before leaves nothing to do for the servers. */
@@ -32,10 +31,8 @@ export function empty() {
   exec('TRUNCATE live_outbox, analytics_pending');
   exec('VACUUM ANALYZE');
   exec('CHECKPOINT');
-  redisCommand('FLUSHALL');
+  redisCli('FLUSHALL');
 }
-
-export const redisCommand = (...args) => execFileSync('redis-cli', ['-s', socket, ...args], { encoding: 'utf8' }).trim();
 
 /**
  * What works a backlog off: { pids, load(options), finished(count), stop }. load puts the events where it reads them, finished resolves
@@ -89,7 +86,7 @@ export async function drain(consumer, options) {
 
 /** The limit: the same transactions from memory. */
 export async function bareSql(options) {
-  const child = spawn(join(programs, 'bare_sql'), flags(options), { stdio: ['pipe', 'pipe', 'inherit'] });
+  const child = spawn(program('bare_sql'), flags(options), { stdio: ['pipe', 'pipe', 'inherit'] });
   const lines = createInterface(child.stdout);
   const next = async () => (await Promise.race([once(lines, 'line'), once(child, 'exit').then(() => { throw new Error('bare_sql ended'); })]))[0];
   await next();

@@ -1,8 +1,9 @@
 // What an order costs as everything grows: stores, rows that are there already, worker processes, the backlog. Of the points of a row the
 // first is what the others are held against: nothing may cost more than the logarithm of what grew explains.
 //   RINGBACK_BENCH_ORDERS=100000,1000000,10000000     orders in the tables, ascending; 10 million take 20 minutes and 25 GB
-import { drain, ourWorkers, prepareStores, redisCommand } from '../lib/backlog.mjs';
-import { each, goal } from '../lib/measure.mjs';
+import { drain, ourWorkers, prepareStores } from '../lib/backlog.mjs';
+import { redisCli } from '../lib/load.mjs';
+import { goal } from '../lib/measure.mjs';
 import { exec } from '../../live/lib/harness.mjs';
 
 const STORES = [1, 100, 10000], WORKERS = [1, 2, 4], KNOWN = 2000;
@@ -16,7 +17,7 @@ export async function run({ rounds, quick, say }) {
   let from = 1;
 
   const sample = async (options, settings) => {
-    redisCommand('FLUSHALL');
+    redisCli('FLUSHALL');
     exec('CHECKPOINT');
     const workers = await ourWorkers(settings);
     try {

@@ -72,8 +72,8 @@ function rows(shop, body) {
 
 // ---- into PostgreSQL ----
 
-const pool = new pg.Pool({ connectionString: url, max: MODE === 'batch' ? CONNECTIONS : CONCURRENCY });
-pool.on('connect', (client) => client.query("SET ringback.writer = 'worker'; SET timezone = 'UTC'; SET jit = off; SET enable_seqscan = off"));
+const pool = new pg.Pool({ connectionString: url, max: MODE === 'batch' ? CONNECTIONS : CONCURRENCY,
+  options: '-c ringback.writer=worker -c timezone=UTC -c jit=off -c enable_seqscan=off' }); // as ours
 const shops = new Map();
 const shopsRead = async () => {
   const { rows: found } = await pool.query('SELECT store_domain, id, organization_id FROM commerce_integrations');
@@ -121,16 +121,11 @@ const LINES = {
 const ROLLUPS = { name: 'rollups', text: 'SELECT rollup_apply()' };
 const column = (list, i) => list.map((row) => row[i]);
 
-async function storeOne(shopDomain, body) {
-  const shop = shops.get(shopDomain), { order, customer, lines } = rows(shop, body), client = await pool.connect();
+async function transaction(work) {
+  const client = await pool.connect();
   try {
     await client.query('BEGIN');
-    if (customer) await client.query({ ...CUSTOMER, values: customer });
-    const { rows: [stored] } = await client.query({ ...ORDER, values: order });
-    if (stored) {
-      await client.query({ ...LINES_GONE, values: [stored.id] });
-      await client.query({ ...LINES, values: [shop.organization, stored.id, shop.integration, ...[2, 3, 4, 5, 6, 7, 8, 9, 10, 11].map((i) => column(lines, i))] });
-    }
+    await work(client);
     await client.query(ROLLUPS);
     await client.query('COMMIT');
   } catch (error) {
@@ -139,6 +134,17 @@ async function storeOne(shopDomain, body) {
   } finally {
     client.release();
   }
+}
+
+async function storeOne(shopDomain, body) {
+  const shop = shops.get(shopDomain), { order, customer, lines } = rows(shop, body);
+  await transaction(async (client) => {
+    if (customer) await client.query({ ...CUSTOMER, values: customer });
+    const { rows: [stored] } = await client.query({ ...ORDER, values: order });
+    if (!stored) return;
+    await client.query({ ...LINES_GONE, values: [stored.id] });
+    await client.query({ ...LINES, values: [shop.organization, stored.id, shop.integration, ...[2, 3, 4, 5, 6, 7, 8, 9, 10, 11].map((i) => column(lines, i))] });
+  });
 }
 
 const statement = (name) => ({ name, text: readFileSync(join(source, `schema/worker/${name}.sql`), 'utf8') });
@@ -154,19 +160,10 @@ async function storeBatch(events) {
     }
     lines.push(...r.lines);
   }
-  const client = await pool.connect();
-  try {
-    await client.query('BEGIN');
+  await transaction(async (client) => {
     await client.query({ ...SET.customers, values: columns([...newest.customer.values()], 13) });
     await client.query({ ...SET.orders, values: [...columns([...newest.order.values()], 32), ...columns(lines, 13)] });
-    await client.query(ROLLUPS);
-    await client.query('COMMIT');
-  } catch (error) {
-    await client.query('ROLLBACK');
-    throw error;
-  } finally {
-    client.release();
-  }
+  });
 }
 const SET = MODE === 'batch' ? { customers: statement('upsert_customers'), orders: statement('upsert_orders') } : {};
 
