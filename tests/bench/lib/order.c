@@ -200,7 +200,7 @@ static void sums(struct writer *w)
 
     for (unsigned i = 0; i < BENCH_ORDER_LINES; i++)
         goods_total += price_of(w, i);
-    money(w, "current_subtotal_price", goods_total);
+    body_money(&w->b, "current_subtotal_price", goods_total);
     money(w, "current_total_price", goods_total + goods_total / 20 + shipping);
     body_money(&w->b, "current_total_tax", goods_total / 20);
     money(w, "subtotal_price", goods_total);
@@ -208,7 +208,7 @@ static void sums(struct writer *w)
     body_money(&w->b, "total_line_items_price", goods_total);
     money(w, "total_price", goods_total + goods_total / 20 + shipping);
     money(w, "total_shipping_price", shipping);
-    money(w, "total_tax", goods_total / 20);
+    body_money(&w->b, "total_tax", goods_total / 20);
     body_money(&w->b, "total_outstanding", goods_total + goods_total / 20 + shipping);
     body_raw(&w->b, "\"total_tip_received\":\"0.00\",\"total_weight\":0,\"user_id\":null");
 }
