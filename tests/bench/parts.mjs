@@ -13,7 +13,7 @@ export const parts = {
   pipeline: { title: 'Events to committed rows', seconds: 420, quick: 90 },
   latency: { title: 'Webhook to committed row to websocket', seconds: 180, quick: 60 },
   fanout: { title: 'Changes to websockets', seconds: 300, quick: 60 },
-  rest: { title: 'REST lists with their total', seconds: 180, quick: 60 },
+  rest: { title: 'REST lists with their total', seconds: 300, quick: 90 },
   redeliver: { title: 'Events that change nothing', seconds: 120, quick: 45 },
   recovery: { title: 'A dead worker\'s events', seconds: 240, quick: 90 },
   growth: { title: 'What an order costs as everything grows', seconds: 600, quick: 180 },

@@ -1,6 +1,6 @@
 // What an order costs as everything grows: stores, rows that are there already, worker processes, the backlog. Of the points of a row the
 // first is what the others are held against: nothing may cost more than the logarithm of what grew explains.
-//   RINGBACK_BENCH_ORDERS=100000,1000000,10000000     orders in the tables, ascending; 10 million take 20 minutes and 25 GB
+//   RINGBACK_BENCH_ORDERS=100000,1000000,10000000     orders in the tables, ascending; they are written first, which takes its time
 import { drain, ourWorkers, prepareStores } from '../lib/backlog.mjs';
 import { redisCli } from '../lib/load.mjs';
 import { goal } from '../lib/measure.mjs';
