@@ -1,7 +1,8 @@
 -- What entries that were delivered before had changed, as it is now: they may have been stored without anybody being told.
 -- $1, $2 orders by integration_id uuid[], external_order_id text[]; $3, $4 carts by integration_id uuid[], checkout token text[];
 -- $5, $6 calls by provider text[], external_call_id text[], with their transcripts and recordings; $7, $8 customers by
--- integration_id uuid[], external_customer_id text[], with the orders and carts that name them; $9, $10 products alike.
+-- integration_id uuid[], external_customer_id text[], with the orders and carts that waited for them; $9, $10 products alike.
+-- An order or cart is linked in the transaction that inserts its customer, so both have its time; if it changed since, that was told.
 -- Answers (tbl, type, organization_id, record), DELETE for what is gone.
 SELECT 'commerce_orders' AS tbl, 'UPDATE' AS type, t.organization_id::text AS organization_id, live_record(t)::text AS record
 FROM (SELECT DISTINCT * FROM unnest($1::uuid[], $2::text[]) k (integration_id, external_id)) k
@@ -42,9 +43,11 @@ JOIN commerce_customers t ON t.integration_id = k.integration_id AND t.external_
 CROSS JOIN LATERAL (
     SELECT 'commerce_customers' AS tbl, t.organization_id, live_record(t) AS record
     UNION ALL
-    SELECT 'commerce_orders', o.organization_id, live_record(o) FROM commerce_orders o WHERE o.customer_id = t.id
+    SELECT 'commerce_orders', o.organization_id, live_record(o) FROM commerce_orders o
+    WHERE o.customer_id = t.id AND o.updated_at = t.created_at
     UNION ALL
-    SELECT 'commerce_abandoned_carts', c.organization_id, live_record(c) FROM commerce_abandoned_carts c WHERE c.customer_id = t.id) u
+    SELECT 'commerce_abandoned_carts', c.organization_id, live_record(c) FROM commerce_abandoned_carts c
+    WHERE c.customer_id = t.id AND c.updated_at = t.created_at) u
 UNION ALL
 SELECT u.tbl, u.type, d.organization_id::text, u.record::text
 FROM (SELECT DISTINCT * FROM unnest($7::uuid[], $8::text[]) k (integration_id, external_id)) k

@@ -236,6 +236,21 @@ test('order, customer and product end up linked whichever comes first', () => {
         WHERE a.organization_id = '${s.organization_id}'`), 'Ann|thing|71');
 });
 
+test('a customer that is told anew brings along the orders and carts that waited for it, and no others', () => {
+    const s = fresh([
+        order('1', T0, { external_customer_id: '5' }),
+        checkout('tok', T0, { external_customer_id: '5' }),
+        settle('tok'),
+        customer('5', T0, { first_name: 'Ann' }),
+        order('2', T0, { external_customer_id: '5' }),
+    ], T0 + day);
+    const again = () => run(`EXECUTE republish('{}', '{}', '{}', '{}', '{}', '{}', '{${s.integration_id}}', '{5}', '{}', '{}');`);
+    const told = (answers) => answers.map((line) => line.split('|')[0] + (JSON.parse(line.slice(line.indexOf('{'))).external_order_id ?? '')).sort();
+    assert.deepEqual(told(again()), ['commerce_abandoned_carts', 'commerce_customers', 'commerce_orders1']);
+    play(s, [order('1', T0 + minute, { external_customer_id: '5', financial_status: 'paid' })], T0 + day); // that is told by itself
+    assert.deepEqual(told(again()), ['commerce_abandoned_carts', 'commerce_customers']);
+});
+
 test('variants are those of the newest version that had any', () => {
     const s = sameInAnyOrder([
         product('7', T0, { title: 'a' }, [{ external_variant_id: '71' }, { external_variant_id: '72', title: 'old' }]),
