@@ -36,6 +36,7 @@ struct api {
     char *openapi; /* the document, made at the start */
     size_t openapi_len;
     unsigned db_up, in_flight;
+    uint64_t down_ms; /* the last connection was lost then; 0: there was none yet */
     bool stopping;
     uint64_t requests; /* for ids */
     char id_prefix[20];
@@ -63,6 +64,7 @@ struct call {
     bool gzip;      /* the client takes it */
     bool submitted; /* counts in api->in_flight */
     unsigned tries;
+    uint64_t since_ms; /* of the first try */
     struct keyring_waiter keys;
     struct call *next_waiting, **at_waiting;
     char *token; /* a copy, while it waits */

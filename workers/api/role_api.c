@@ -2,7 +2,7 @@
  *
  * Happy path: request -> endpoint -> token -> limiter -> values checked -> begin.sql and the endpoint's statement in one round
  * trip, as the user, under row level security -> the JSON that PostgreSQL made goes out as it is.
- * Failures: each has a status and a sentence (answer.c); 503 carries Retry-After; what changed nothing is tried again once. */
+ * Failures: each has a status and a sentence (answer.c); 503 carries Retry-After; what changed nothing is tried again, TRIES_MAX times in all. */
 #include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -21,10 +21,13 @@ enum {
     BODY_MAX = 1 << 20,
     IN_FLIGHT_MAX = 1024, /* requests that wait for PostgreSQL, or in line for it */
     WAIT_MS_MAX = 2000,   /* in line for a connection */
-    DEPTH = 2,            /* requests in flight on one connection: the next is there when one is done */
-    STALL_MS = 50,        /* a statement that runs for this long has nothing more sent behind it */
-    CUT_MS = 2000,        /* over the statement's own timeout, a connection is cut */
-    TRIES_MAX = 2,
+    DEPTH = 2,     /* requests in flight on one connection: the next is there when one is done */
+    STALL_MS = 50, /* a statement that runs for this long has nothing more sent behind it */
+    CUT_MS = 2000, /* over the statement's own timeout, a connection is cut */
+    TRIES_MAX =
+        4, /* connections die together: the next one may be dead too, and not yet known to be */
+    AWAY_AFTER_MS =
+        250, /* without any connection for as long, the database is away; before that it is only coming back */
     REQUEST_ID_MAX = 64, /* of a client's own */
     SETTING_MAX = 64,
 };
@@ -45,8 +48,21 @@ static void submit(struct call *c)
                                      .ctx = c,
                                      .deadline_ms = c->api->timeout_ms + CUT_MS,
                                      .wait_ms = WAIT_MS_MAX};
-    c->tries++;
+    if (c->tries++ == 0)
+        c->since_ms = uv_now(c->api->app->loop);
     db_submit(c->api->pool, &c->request);
+}
+
+static bool is_away(const struct api *a)
+{
+    return a->db_up == 0 && uv_now(a->app->loop) - a->down_ms >= AWAY_AFTER_MS;
+}
+
+/* In time: what has waited in line for as long as one may has had its turn. */
+static bool may_try_again(const struct call *c)
+{
+    return c->tries < TRIES_MAX && !c->api->stopping && !is_away(c->api) &&
+           uv_now(c->api->app->loop) - c->since_ms < WAIT_MS_MAX;
 }
 
 static void answer_failed(struct call *c, const struct db_outcome *o)
@@ -82,8 +98,7 @@ static void on_done(struct db_request *r, const struct db_outcome *o)
 
     if (o->ok)
         answer_rows(c, o->results);
-    else if (c->tries < TRIES_MAX && !c->api->stopping && c->api->db_up > 0 &&
-             answer_try_again(o->sqlstate, c->reads))
+    else if (may_try_again(c) && answer_try_again(o->sqlstate, c->reads))
         submit(c);
     else
         answer_failed(c, o);
@@ -127,7 +142,7 @@ static void run(struct call *c)
                               memory = {503, "UNAVAILABLE",
                                         "there is no memory for this: try again", NULL, NULL};
 
-    if (c->api->db_up == 0) {
+    if (is_away(c->api)) {
         reply_fault(c, &away);
     } else if (c->api->in_flight >= IN_FLIGHT_MAX) {
         reply_fault(c, &full);
@@ -365,10 +380,12 @@ static void on_db_state(void *ctx, unsigned up, const char *reason)
 {
     struct api *a = ctx;
 
-    if (up == 0 && a->db_up > 0)
+    if (up == 0 && a->db_up > 0) {
         log_warn("api has no database: requests get 503", "reason", reason, NULL);
-    else if (up > 0 && a->db_up == 0)
+        a->down_ms = uv_now(a->app->loop);
+    } else if (up > 0 && a->db_up == 0) {
         log_info("api has its database", NULL);
+    }
     a->db_up = up;
 }
 

@@ -428,6 +428,13 @@ static void lost(struct db_conn *c, const char *sqlstate, const char *reason)
     c->owner->on_state(c, line);
 }
 
+void db_conn_hasten(struct db_conn *c)
+{
+    c->failures = 0;
+    if (c->state == DB_CONN_WAITING && uv_timer_get_due_in(&c->timer) > BACKOFF_MS_MIN)
+        uv_timer_start(&c->timer, on_timer, pause_ms(c), 0);
+}
+
 static void on_timer_closed(uv_handle_t *h)
 {
     struct db_conn *c = h->data;

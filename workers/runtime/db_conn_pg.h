@@ -67,7 +67,7 @@ struct db_conn {
     uint32_t incarnation; /* makes statement names unique on a shared server connection */
     uint32_t names;
     uint32_t prepared[DB_STATEMENTS_MAX]; /* number of the statement's name; 0: not prepared */
-    uint64_t busy_since_ms; /* when the oldest flight came to its turn */
+    uint64_t busy_since_ms;               /* when the oldest flight came to its turn */
     struct db_pipe pipe;
     struct db_cargo cargo[DB_PIPE_DEPTH];
 };
@@ -77,11 +77,15 @@ void db_conn_init(struct db_conn *c, uv_loop_t *loop, uint64_t seed);
 
 bool db_conn_has_room(const struct db_conn *c);
 unsigned db_conn_in_flight(const struct db_conn *c);
-uint64_t db_conn_busy_ms(const struct db_conn *c); /* how long the oldest request has been running */
+uint64_t
+db_conn_busy_ms(const struct db_conn *c); /* how long the oldest request has been running */
 
 /* Puts the request into the pipeline; the connection must have room. db_conn_flush() sends. */
 void db_conn_send(struct db_conn *c, struct db_request *r);
 void db_conn_flush(struct db_conn *c);
+
+/* The server is back, another connection has found out: no long pause before this one tries again. */
+void db_conn_hasten(struct db_conn *c);
 
 /* The oldest request in flight, or NULL. */
 struct db_request *db_conn_oldest(const struct db_conn *c);

@@ -231,6 +231,8 @@ static void on_conn_state(struct db_conn *c, const char *reason)
 
     for (unsigned i = 0; i < p->options.connections; i++)
         up += p->conns[i].state == DB_CONN_UP;
+    for (unsigned i = 0; i < p->options.connections && p->up == 0 && up > 0; i++)
+        db_conn_hasten(&p->conns[i]);
     news = up != p->up || (up == 0 && reason != NULL && strcmp(reason, p->reason) != 0);
     p->up = up;
     snprintf(p->reason, sizeof p->reason, "%s", reason == NULL ? "" : reason);
