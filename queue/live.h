@@ -19,6 +19,8 @@ struct live_tail_options {
     /* Ids were trimmed before we could read them, or the stream was lost: everybody must resync. */
     void (*on_gap)(void *ctx, unsigned partition);
     void (*on_state)(void *ctx, bool up, const char *reason);
+    /* Asked after each read that brought something: how long the next one may wait, so that it brings more. NULL: never. */
+    unsigned (*pause_ms)(void *ctx);
     void *ctx;
 };
 

@@ -149,6 +149,21 @@ uint64_t live_tail_caught_up(const struct live_tail *t)
     return t->caught_up_ms;
 }
 
+static void on_paused(uv_timer_t *timer)
+{
+    read_next(timer->data, true);
+}
+
+static void read_on(struct live_tail *t, bool brought)
+{
+    unsigned ms = brought && t->options.pause_ms != NULL ? t->options.pause_ms(t->options.ctx) : 0;
+
+    if (ms == 0)
+        read_next(t, true);
+    else
+        uv_timer_start(&t->again, on_paused, ms, 0);
+}
+
 static void on_read(void *ctx, const redisReply *r)
 {
     struct live_tail *t = ctx;
@@ -174,7 +189,7 @@ static void on_read(void *ctx, const redisReply *r)
         return;
     if (!more)
         caught_up(t);
-    read_next(t, true);
+    read_on(t, !more && reply_count(r) > 0);
 }
 
 /* The read behind it finds everything that has an id before this. */

@@ -14,7 +14,7 @@ import { exec, get, ringback, start } from '../live/lib/harness.mjs';
 import { cpu, idle, median, resident, sleep } from './lib/measure.mjs';
 
 const CROWD = process.env.RINGBACK_CROWD;
-const { values: options } = parseArgs({ options: { quick: { type: 'boolean', default: false }, rounds: { type: 'string' }, shapes: { type: 'string' },
+const { values: options } = parseArgs({ options: { quick: { type: 'boolean', default: false }, rounds: { type: 'string' }, shapes: { type: 'string' }, shape: { type: 'string' },
   json: { type: 'boolean', default: false } } });
 const say = (text) => { if (!options.json) console.log(text); };
 const SECRET = 'a secret for tests that is long enough', REDIS = new URL(process.env.RINGBACK_TEST_REDIS_URL).pathname;
@@ -42,7 +42,7 @@ const shapes = [
   { name: '2,000 of one tenant', tenants: 1, each: 2000, single: 80, burst: 10 },
   { name: '10,000 of one tenant', tenants: 1, each: 10000, single: 20, burst: 3 },
   { name: '500 tenants with 20 each', tenants: 500, each: 20, single: 3000, burst: 500 },
-].slice(0, Number(options.shapes ?? (options.quick ? 1 : 3)));
+].slice(...(options.shape ? [options.shape - 1, options.shape] : [0, Number(options.shapes ?? (options.quick ? 1 : 3))]));
 
 const uuid = (kind, n) => `${kind}-0000-4000-8000-${String(n).padStart(12, '0')}`;
 const organization = (n) => uuid('0a000000', n), user = (n) => uuid('0b000000', n);

@@ -572,7 +572,8 @@ static void appends_beyond_what_redis_reads_at_once_get_connections_of_their_own
         run_for(50); /* so that the new one is ready */
     }
     assert_int_equal(published[PUBLISHED_OK], 4 * AT_ONCE);
-    assert_in_range(publisher_connections(), 3, 16); /* one more for each round that found none with room */
+    assert_in_range(publisher_connections(), 3,
+                    16); /* one more for each round that found none with room */
     for (unsigned i = 0; i < P; i++)
         assert_int_equal(ask("XLEN ringback:{%u}:events", i), 4 * AT_ONCE / P);
 
@@ -1373,7 +1374,7 @@ static void a_settle_that_comes_too_late_does_nothing(void **state)
  */
 
 static struct live_tail *tail;
-static unsigned updates, gaps;
+static unsigned updates, gaps, pauses, pause_for_ms;
 static bool tail_up, tail_closed;
 static char last_record[32];
 
@@ -1400,6 +1401,13 @@ static void on_tail_state(void *ctx, bool up, const char *reason)
     (void)ctx;
     (void)reason;
     tail_up = up;
+}
+
+static unsigned on_pause(void *ctx)
+{
+    (void)ctx;
+    pauses++;
+    return pause_for_ms;
 }
 
 static bool tail_is_ready(void)
@@ -1438,9 +1446,10 @@ static void tail_start(void)
                                   .partitions = P,
                                   .on_update = on_update,
                                   .on_gap = on_gap,
-                                  .on_state = on_tail_state};
+                                  .on_state = on_tail_state,
+                                  .pause_ms = on_pause};
 
-    updates = gaps = 0;
+    updates = gaps = pauses = 0;
     tail_closed = false;
     tail = live_tail_new(&loop, &o);
     assert_true(run_until(tail_is_ready, WAIT_MS));
@@ -1512,6 +1521,29 @@ static void the_tail_tells_when_it_missed_something(void **state)
     assert_string_equal(last_record, "again");
     assert_int_equal(gaps, 2);
     tail_end();
+}
+
+static void a_pause_of_the_tail_lets_more_come_together(void **state)
+{
+    (void)state;
+    need_redis();
+    pause_for_ms = 300;
+    tail_start();
+    add_live("first");
+    wanted_n = 1;
+    assert_true(run_until(got_updates, WAIT_MS));
+    for (int i = 0; i < 3; i++)
+        add_live("together");
+    wanted_n = 4;
+    assert_true(run_until(got_updates, WAIT_MS));
+    assert_int_equal(pauses, 2); /* one read each */
+    tail_away_while(NULL);       /* a link lost in a pause */
+    wanted_n = 9;
+    assert_true(run_until(got_updates, WAIT_MS));
+    assert_int_equal(updates, 9);
+    assert_int_equal(gaps, 0);
+    tail_end(); /* in a pause */
+    pause_for_ms = 0;
 }
 
 /* ---- links --------------------------------------------------------------------------------------
@@ -1800,6 +1832,7 @@ int main(int argc, char **argv)
         CASE(a_settle_that_comes_too_late_does_nothing),
         CASE(the_tail_begins_at_the_end_and_misses_nothing_while_away),
         CASE(the_tail_tells_when_it_missed_something),
+        CASE(a_pause_of_the_tail_lets_more_come_together),
     };
     if (argc > 1)
         cmocka_set_test_filter(argv[1]);

@@ -1,4 +1,5 @@
 /* Who is written to when. */
+#include <assert.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -80,7 +81,7 @@ static void sockets_may_go_at_any_time(void **state)
 
     (void)state;
     for (int i = 0; i < SOCKETS; i++) {
-        s[i].written_at = i % 2 == 0 ? NOW - 1 : 0;
+        s[i].at = i % 2 == 0 ? NOW - 1 : 0;
         pace_row(&pace, &s[i], NOW);
     }
     assert_int_equal(pace.n[PACE_LATER], SOCKETS / 2);
@@ -98,6 +99,66 @@ static void sockets_may_go_at_any_time(void **state)
         assert_int_equal(seen[i], i % 3 != 0);
 }
 
+/* One burst: a row to every socket, and `more` behind it, 2 ms apart. Returns how many sockets wrote at once. */
+static uint32_t burst(uint64_t now, int more)
+{
+    uint32_t wrote = 0;
+
+    for (int row = 0; row <= more; row++, now += 2) {
+        for (int i = 0; i < SOCKETS; i++)
+            pace_row(&pace, &s[i], now);
+        while (pace_next(&pace, now) != NULL)
+            wrote += row == 0;
+    }
+    pace_all(&pace);
+    while (pace_next(&pace, now) != NULL)
+        ;
+    return wrote;
+}
+
+static void first_rows_wait_when_others_follow_them(void **state)
+{
+    enum { APART = 50, AGAIN = PACE_LEARN_MS / APART };
+    uint64_t now = NOW;
+
+    (void)state;
+    static_assert(SOCKETS * AGAIN > PACE_BUSY, "else nothing is learnt");
+    for (int i = 0; i < 2 * AGAIN; i++, now += APART)
+        burst(now, 3);
+    assert_int_equal(burst(now, 3), 0); /* one write for four rows */
+    for (int i = 0; i < 2 * AGAIN; i++, now += APART)
+        burst(now, 0);
+    assert_int_equal(burst(now, 0), SOCKETS); /* nothing follows any more */
+    for (int i = 0; i < 2 * AGAIN; i++, now += APART)
+        burst(now, i % 3 == 0); /* most are alone */
+    assert_int_equal(burst(now, 0), SOCKETS);
+}
+
+static void a_process_with_little_to_write_lets_nobody_wait(void **state)
+{
+    uint64_t now = NOW;
+
+    (void)state;
+    for (int i = 0; i < 100; i++, now += PACE_SHARE_MS + 2) {
+        pace_row(&pace, &s[0], now);
+        assert_ptr_equal(pace_next(&pace, now), &s[0]);
+        pace_row(&pace, &s[0], now + 1);
+        pace_all(&pace);
+        assert_ptr_equal(pace_next(&pace, now + 2), &s[0]);
+    }
+}
+
+static void what_was_learnt_before_a_pause_is_forgotten(void **state)
+{
+    uint64_t now = NOW;
+
+    (void)state;
+    for (int i = 0; i < 10; i++, now += 50)
+        burst(now, 3);
+    assert_int_equal(burst(now, 3), 0);
+    assert_int_equal(burst(now + UINT64_C(3600000), 3), SOCKETS);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, begin, end)
@@ -106,6 +167,9 @@ int main(void)
         TEST(rows_far_apart_never_wait),
         TEST(an_answer_goes_at_once_and_takes_the_rows_along),
         TEST(sockets_may_go_at_any_time),
+        TEST(first_rows_wait_when_others_follow_them),
+        TEST(a_process_with_little_to_write_lets_nobody_wait),
+        TEST(what_was_learnt_before_a_pause_is_forgotten),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

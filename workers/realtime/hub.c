@@ -181,6 +181,11 @@ void hub_rested(struct hub *h)
     pace_all(&h->pace);
 }
 
+bool hub_unhurried(const struct hub *h)
+{
+    return h->pace.bursts;
+}
+
 struct outbox *session_outbox(struct session *s)
 {
     return &s->outbox;

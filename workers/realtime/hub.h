@@ -149,6 +149,8 @@ struct session *hub_dirty(struct hub *h, struct instant now);
 /* Others, written to a moment ago, share their next write (pace.h): hub_rested() is due PACE_SHARE_MS after they appeared. */
 bool hub_resting(const struct hub *h);
 void hub_rested(struct hub *h);
+/* First rows wait, too, as things are: whatever is brought within a few milliseconds is written together. */
+bool hub_unhurried(const struct hub *h);
 struct outbox *session_outbox(struct session *s);
 void *session_conn(const struct session *s);
 /* 0, or the websocket code to close the socket with once the outbox is written. */

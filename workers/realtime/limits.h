@@ -9,9 +9,12 @@ enum {
     REALTIME_DESCRIPTORS = 2 * REALTIME_CONNECTIONS_MAX, /* wanted of the operating system */
     REALTIME_SNDBUF = 64 * 1024, /* else the kernel buffers 1.7 MB for each sleeping client */
     REALTIME_WRITE_MAX =
-        64 * 1024,      /* frames for one socket are joined into writes up to this size */
-    PACE_SHARE_MS = 10, /* so long the rows after the first one wait for others to share a write */
-    PACE_CROWD = 256,   /* sockets; so many together wait with the first row already */
+        64 * 1024,       /* frames for one socket are joined into writes up to this size */
+    PACE_SHARE_MS = 10,  /* so long the rows after the first one wait for others to share a write */
+    PACE_CROWD = 256,    /* sockets; so many together wait with the first row already */
+    PACE_LEARN_MS = 250, /* so long it is watched whether rows follow each other */
+    PACE_BUSY = 200,     /* first rows in that time; with less there is nothing to be saved */
+    PACE_READ_MS = 3, /* while they wait anyway: between two reads, which then bring several rows */
     REALTIME_LOOKUPS_MAX = 500,        /* users in one membership query */
     PARKED_ALL_MAX = 64 * 1024 * 1024, /* messages that wait for the keys of tokens */
 

@@ -61,16 +61,52 @@ void pace_soon(struct pace *p, struct paced *s)
     enter(p, s, PACE_SOON);
 }
 
+/* What was seen longer ago than PACE_LEARN_MS tells nothing any more. */
+static void learn(struct pace *p, uint64_t now)
+{
+    uint64_t age = now - p->learning_since;
+
+    if (age < PACE_LEARN_MS)
+        return;
+    p->bursts =
+        age < 2 * PACE_LEARN_MS && p->firsts >= PACE_BUSY && p->followed > p->firsts - p->followed;
+    p->learning_since = now;
+    p->firsts = p->followed = 0;
+}
+
+static void first_row(struct pace *p, struct paced *s, uint64_t now)
+{
+    learn(p, now);
+    p->firsts++;
+    s->first = true;
+    s->at = (uint32_t)now;
+    enter(p, s, p->bursts ? PACE_LATER : PACE_SOON);
+}
+
 void pace_row(struct pace *p, struct paced *s, uint64_t now)
 {
+    uint32_t behind = (uint32_t)now - s->at;
+
+    if (s->list == PACE_NOWHERE && behind >= PACE_SHARE_MS) {
+        first_row(p, s, now);
+        return;
+    }
+    if (s->first && behind > 0) { /* those of the same moment share a write in any case */
+        s->first = false;
+        p->followed++;
+    }
     if (s->list == PACE_NOWHERE)
-        enter(p, s, (uint32_t)now - s->written_at >= PACE_SHARE_MS ? PACE_SOON : PACE_LATER);
+        enter(p, s, PACE_LATER);
 }
 
 void pace_all(struct pace *p)
 {
-    while (p->n[PACE_LATER] > 0)
-        pace_soon(p, p->sockets[PACE_LATER][p->n[PACE_LATER] - 1]);
+    while (p->n[PACE_LATER] > 0) {
+        struct paced *s = p->sockets[PACE_LATER][p->n[PACE_LATER] - 1];
+
+        s->first = false;
+        pace_soon(p, s);
+    }
 }
 
 struct paced *pace_next(struct pace *p, uint64_t now)
@@ -81,6 +117,6 @@ struct paced *pace_next(struct pace *p, uint64_t now)
         return NULL;
     p->n[PACE_SOON]--;
     s->list = PACE_NOWHERE;
-    s->written_at = (uint32_t)now;
+    s->at = (uint32_t)now;
     return s;
 }

@@ -210,6 +210,12 @@ static void on_update(void *ctx, unsigned partition, struct entry_id id,
         flush_all();
 }
 
+static unsigned pause_ms(void *ctx)
+{
+    (void)ctx;
+    return hub_unhurried(rt.hub) ? PACE_READ_MS : 0;
+}
+
 static void on_gap(void *ctx, unsigned partition)
 {
     (void)ctx;
@@ -355,7 +361,8 @@ static bool open_parts(struct app *app)
                                          (unsigned)CONFIG_NUMBER(config, STREAM_PARTITIONS),
                                      .on_update = on_update,
                                      .on_gap = on_gap,
-                                     .on_state = on_tail_state};
+                                     .on_state = on_tail_state,
+                                     .pause_ms = pause_ms};
     const char *why = "out of memory";
 
     since = wall_ms() - (back < HISTORY_FIRST_MS ? back : HISTORY_FIRST_MS);
