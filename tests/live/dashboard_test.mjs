@@ -1,14 +1,16 @@
 // The dashboard in a real browser: what its users see, after webhooks and callbacks that come through the front door.
 // RINGBACK_TEST_SCREENSHOTS=folder keeps pictures of it.
 import assert from 'node:assert/strict';
+import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { OWNER, exec, request, ringback, sql, start, tenant, until, webhook } from './lib/harness.mjs';
 import { axe, browser as launch } from './lib/clients.mjs';
-import { callback, retellCall, settings } from './lib/voice.mjs';
+import { callback, retellCall, settings as voice } from './lib/voice.mjs';
 
 const SHOP = 'kala.myshopify.com', OTHER_SHOP = 'other.myshopify.com', WAIT = 60000;
-const token = (sub = OWNER) => ringback('token', '--sub', sub, '--expires', '1h').trim();
+const RECORDINGS = join(process.env.RINGBACK_TEST_DIR, 'recordings'), settings = { ...voice, RINGBACK_PUBLIC_URL: '', RINGBACK_RECORDINGS_STORE: `file://${RECORDINGS}` };
+const token = (sub = OWNER, expires = '1h') => ringback('token', '--sub', sub, '--expires', expires).trim();
 const wide = { width: 1360, height: 900 }, phone = { width: 360, height: 740 };
 
 let server, browser, organization, other, page;
@@ -35,6 +37,13 @@ async function picture(name, of = page, options = {}) {
 const text = (selector, of = page) => of.locator(selector).innerText();
 const reads = (selector, expected, of = page) => until(async () => expected.test(await text(selector, of)), WAIT, `${selector} to read ${expected}`);
 const seconds = (n) => new Date(Date.now() + n * 1000).toISOString();
+
+/** What shuts people out, as axe sees it. */
+async function faults(what, of = page) {
+  await of.evaluate(axe());
+  const { violations } = await of.evaluate(() => window.axe.run(document));
+  return violations.map((v) => `${what}: ${v.id} (${v.impact}) ${v.nodes.slice(0, 3).map((n) => `${n.target} ${n.any.map((a) => a.message)}`).join('; ')}`);
+}
 
 let serial = 1000;
 function order(shop, { name = 'Asha Rao', ...more } = {}) {
@@ -70,6 +79,7 @@ test('files come with their types, entity tags, gzip and a strict policy', async
     assert.equal(plain.status, 200, path);
     assert.match(plain.headers['content-type'], kind);
     assert.match(plain.headers['content-security-policy'], /script-src 'self';/);
+    assert.match(plain.headers['content-security-policy'], /media-src 'self';/); // recordings are in a folder here
     assert.doesNotMatch(plain.headers['content-security-policy'], /unsafe|http|\*/);
     assert.equal(plain.headers['x-content-type-options'], 'nosniff');
     assert.equal((await request(server.address, 'GET', path, { 'If-None-Match': plain.headers.etag })).status, 304);
@@ -80,6 +90,9 @@ test('files come with their types, entity tags, gzip and a strict policy', async
   assert.equal((await request(server.address, 'HEAD', '/')).status, 200);
   assert.equal((await request(server.address, 'POST', '/')).status, 405);
   assert.equal((await request(server.address, 'GET', '/assets/package.json')).status, 404);
+  const bucket = await start('realtime', { RINGBACK_RECORDINGS_STORE: 's3://calls', RINGBACK_S3_ENDPOINT: 'https://s3.example:9000/base' }); // it needs no key for that
+  assert.match((await request(bucket.address, 'GET', '/')).headers['content-security-policy'], /media-src 'self' https:\/\/s3\.example:9000;/);
+  assert.equal(await bucket.stop(), 0);
 });
 
 test('signing in: a bad token is told in a sentence, a good one opens the page, signing out forgets it', async () => {
@@ -92,6 +105,7 @@ test('signing in: a bad token is told in a sentence, a good one opens the page, 
   await page.getByLabel('Access token').fill(`${head}.${Buffer.from(JSON.stringify({ sub: OWNER, exp: 9e9 })).toString('base64url')}.${signature}`);
   await page.keyboard.press('Enter');
   await reads('#sign-in-error', /not valid/);
+  assert.deepEqual(await faults('sign-in with a complaint'), []);
   await picture('sign-in');
   page.mayFail = false;
   await page.getByLabel('Access token').fill(token());
@@ -112,6 +126,7 @@ test('an address with a token signs in, and loses the token at once; with nothin
   await reads('#carts', /No abandoned carts/);
   await reads('#calls', /No calls yet/);
   await reads('#by-day', /No calls in this period/);
+  assert.deepEqual(await faults('empty'), []);
   await picture('empty', page, { fullPage: true });
 });
 
@@ -135,7 +150,8 @@ test('a call appears when it begins, its transcript grows while it is spoken, an
   const { campaign, agent } = sql(`select c.id as campaign, a.campaign_agent as agent from campaigns c cross join lateral
     (select agent_id as campaign_agent from campaign_agents where campaign_id = c.id limit 1) a where c.name = 'Order Confirmation' and c.organization_id = '${organization}'`)[0];
   const metadata = { organization_id: organization, campaign_id: campaign, agent_id: agent, payment_type: 'cod', order_number: '#1001' };
-  const recent = (hook) => JSON.parse(JSON.stringify(hook), (key, value) => (/timestamp$/.test(key) ? value - Date.parse('2026-11-20T09:00:00Z') + Date.now() - 61000 : value));
+  const recent = (hook) => JSON.parse(JSON.stringify(hook), (key, value) => (key === 'recording_url' ? undefined // nobody fetches anything
+    : /timestamp$/.test(key) ? value - Date.parse('2026-11-20T09:00:00Z') + Date.now() - 61000 : value));
   const [started, talking, ended, analysed] = retellCall('call_1', { metadata }).map(recent);
   await callback(server.address, 'retell', started);
   await reads('#calls tbody tr', /Order Confirmation[\s\S]*order #1001[\s\S]*Live/);
@@ -164,6 +180,69 @@ test('a call appears when it begins, its transcript grows while it is spoken, an
   await page.getByText('Show as a table').click();
 });
 
+/** A second of silence, eight thousand samples of it. */
+function silence() {
+  const size = 8000, file = Buffer.alloc(44 + size, 128);
+  file.write('RIFF\0\0\0\0WAVEfmt \x10\0\0\0\x01\0\x01\0', 'latin1');
+  file.writeUInt32LE(36 + size, 4);
+  file.writeUInt32LE(size, 24);
+  file.writeUInt32LE(size, 28);
+  file.write('\x01\0\x08\0data', 32, 'latin1');
+  file.writeUInt32LE(size, 40);
+  return file;
+}
+
+test('a recording appears when it has been copied, plays, and survives its link', async () => {
+  const { id } = sql('select id from calls')[0], path = `${organization}/${id}.wav`;
+  mkdirSync(join(RECORDINGS, organization), { recursive: true });
+  writeFileSync(join(RECORDINGS, path), silence());
+  await page.locator('#calls tbody tr a').click();
+  await reads('#call', /Asha confirmed/);
+  assert.equal(await page.locator('#call audio').count(), 0);
+  exec(`INSERT INTO call_recordings (organization_id, call_id, duration_seconds) VALUES ('${organization}', '${id}', 1)`);
+  await reads('#call .recording', /has not been copied/);
+  exec(`UPDATE call_recordings SET storage_path = '${path}' WHERE call_id = '${id}'`);
+  const player = page.locator('#call audio');
+  await player.waitFor();
+  assert.equal(await player.getAttribute('aria-label'), 'Recording of the call, 0:01');
+  await until(() => player.evaluate((audio) => audio.duration === 1), WAIT, 'its length');
+  await picture('call-recording');
+  assert.deepEqual(await faults('recording'), []);
+  await player.evaluate((audio) => { audio.muted = true; audio.here = true; return audio.play(); });
+  exec(`UPDATE calls SET summary = 'Asha confirmed, twice.' WHERE id = '${id}'`);
+  await reads('#call', /twice/);
+  await until(() => player.evaluate((audio) => audio.here && audio.ended), WAIT, 'all of it to be heard, whatever changes beside it');
+
+  page.mayFail = true; // the browser itself reports what it cannot load
+  await player.evaluate((audio) => { audio.src = audio.src.replace(/expires=\d+/, 'expires=1'); });
+  await until(() => player.evaluate((audio) => audio.here && audio.readyState > 0 && !audio.src.includes('expires=1&')), WAIT, 'another link');
+  await page.route('**/v1/recordings/**', (route) => route.fulfill({ status: 404 }));
+  await page.keyboard.press('Escape');
+  await page.locator('#calls tbody tr a').click();
+  await reads('#call .recording', /could not play/);
+  await page.unroute('**/v1/recordings/**');
+  await page.getByRole('button', { name: 'Try again' }).click();
+  await until(() => player.evaluate((audio) => audio.duration === 1), WAIT, 'to be heard again');
+  page.mayFail = false;
+  exec(`UPDATE calls SET summary = 'Asha confirmed.' WHERE id = '${id}'`);
+  await page.keyboard.press('Escape');
+  strange.splice(0, strange.length, ...strange.filter((line) => !/^40[34] .*\/v1\/recordings\//.test(line)));
+});
+
+test('lists are narrowed by a choice, and stay so while rows arrive', async () => {
+  await page.locator('#orders-filter').selectOption('No phone');
+  await reads('#orders', /No orders like this/);
+  await order(SHOP, { name: 'Without Number', phone: null, created_at: seconds(-20), updated_at: seconds(-20) });
+  await reads('#orders', /Without Number/);
+  assert.equal(await page.locator('#orders > li').count(), 1);
+  await page.locator('#orders-filter').selectOption('All orders');
+  await until(async () => await page.locator('#orders > li').count() === 3, WAIT, 'all orders');
+  await page.locator('#carts-filter').selectOption('Abandoned');
+  await reads('#carts', /No carts like this/); // it was recovered
+  await page.locator('#carts-filter').selectOption('All carts');
+  await reads('#carts', /Recovered/);
+});
+
 test('another organization of the same user stays out of sight, and so does everybody else\'s', async () => {
   await order(OTHER_SHOP, { name: 'Foreign Buyer' });
   await checkout(OTHER_SHOP, 'foreign-cart', { customer: { id: 1, first_name: 'Foreign', last_name: 'Visitor' } });
@@ -189,6 +268,7 @@ test('a lost connection is told; when it comes back the page has what happened m
   assert.equal(await server.stop(), 0);
   await page.getByRole('alert').filter({ hasText: 'connection is lost' }).waitFor();
   assert.equal(await text('#live'), 'Offline');
+  assert.deepEqual(await faults('lost'), []);
   await picture('lost');
   exec(`UPDATE commerce_orders SET customer_name = 'Changed Meanwhile' WHERE customer_name = 'Own Buyer'`);
   server = await start('all', { ...settings, RINGBACK_LISTEN: server.address });
@@ -201,6 +281,47 @@ test('a lost connection is told; when it comes back the page has what happened m
   await reads('#orders li:first-child', /After Wards/);
 });
 
+test('a session that ends leaves all of it there, and goes on with a new token where one was', async () => {
+  const seen = await open({ jwt: token(OWNER, '110s'), colorScheme: 'dark' }); // it ends soon, and so it says
+  await reads('#orders', /After Wards/, seen);
+  await seen.evaluate(() => { window.loaded = 'once'; });
+  await seen.locator('#period').getByText('7 days').click();
+  await seen.locator('#calls tbody a').click();
+  await reads('#call', /Asha confirmed/, seen);
+  await reads('#call .banner', /^Your session ends at \d\d:\d\d [ap]m\./, seen);
+  const renewal = seen.getByRole('dialog', { name: 'Stay signed in' });
+  const enter = async (jwt) => {
+    if (!await renewal.isVisible()) await seen.locator('#call .banner button').click();
+    await renewal.getByLabel('New token').fill(jwt);
+    await renewal.getByRole('button', { name: 'Go on' }).click();
+  };
+  await enter(token(OWNER, '2s'));
+  await renewal.waitFor({ state: 'hidden' });
+  await reads('#call .banner', /Your session has ended\. What you see is from/, seen);
+  assert.equal(await text('#live', seen), 'Session ended');
+  await order(SHOP, { name: 'While Ended', created_at: seconds(-2), updated_at: seconds(-2) });
+  await reads('#orders li:first-child', /While Ended/); // on the other page
+  assert.doesNotMatch(await text('#orders', seen), /While Ended/);
+  assert.match(await text('#orders', seen), /After Wards/);
+  assert.match(await text('#call', seen), /Asha confirmed/);
+  seen.mayFail = true; // the browser itself reports the 401
+  await enter(`${token().slice(0, -4)}AAAA`);
+  await reads('#renew-error', /not valid/, seen);
+  seen.mayFail = false;
+  await picture('renewal', seen);
+  assert.deepEqual(await faults('renewal', seen), []);
+  await enter(token());
+  await seen.locator('#live[data-state=live]').waitFor();
+  await reads('#orders li:first-child', /While Ended/, seen);
+  assert.equal(await seen.locator('.banner:visible').count(), 0);
+  assert.match(await text('#call', seen), /Asha confirmed/);
+  assert.equal(await seen.locator('#period input:checked').inputValue(), 'week');
+  await order(SHOP, { name: 'Afterwards Live', created_at: seconds(-1), updated_at: seconds(-1) });
+  await reads('#orders li:first-child', /Afterwards Live/, seen);
+  assert.equal(await seen.evaluate(() => window.loaded), 'once');
+  await seen.context().close();
+});
+
 test('keys reach everything, and one sees where one is', async () => {
   await page.reload();
   await page.locator('#live[data-state=live]').waitFor();
@@ -211,12 +332,14 @@ test('keys reach everything, and one sees where one is', async () => {
     await page.keyboard.press('Tab');
     stops.push(await focused());
   }
-  assert.deepEqual(stops.map((s) => s.id), ['Skip to the numbers', 'theme', 'sign-out', 'month', 'Show as a table', 'calls-search', 'calls-filter', ...stops.slice(7).map((s) => s.id)]);
-  assert.ok(stops.slice(0, 7).every((s) => s.outline === 'solid'), JSON.stringify(stops));
+  assert.deepEqual(stops.map((s) => s.id), ['Skip to the numbers', 'theme', 'sign-out', 'month', 'Show as a table', 'orders-filter', 'carts-filter', 'calls-search', 'calls-filter', ...stops.slice(9).map((s) => s.id)]);
+  assert.ok(stops.slice(0, 9).every((s) => s.outline === 'solid'), JSON.stringify(stops));
   await page.locator('#calls tbody a').focus();
   await page.keyboard.press('Enter');
   await page.getByRole('dialog').waitFor();
   assert.match(page.url(), /#\/calls\//);
+  exec(`UPDATE calls SET sentiment = 'neutral'`); // the line behind it is drawn anew
+  await reads('#call', /Neutral/);
   await page.keyboard.press('Escape');
   assert.equal(await page.evaluate(() => document.activeElement.closest('tr') !== null), true, 'focus is back on the call');
   await page.locator('#period input:checked').focus();
@@ -280,22 +403,18 @@ test('a binary without the libraries says so and shows its numbers as a table; a
 });
 
 test('axe finds nothing that shuts people out, in light and in dark, in the page, a call and the sign-in', async () => {
-  const source = axe();
-  const faults = async (of, what) => {
-    await of.evaluate(source);
-    const { violations } = await of.evaluate(() => window.axe.run(document));
-    return violations.map((v) => `${what}: ${v.id} (${v.impact}) ${v.nodes.slice(0, 3).map((n) => `${n.target} ${n.any.map((a) => a.message)}`).join('; ')}`);
-  };
   for (const colorScheme of ['light', 'dark']) {
     const looked = await open({ jwt: token(), colorScheme });
     await reads('#calls tbody', /Answered/, looked);
-    assert.deepEqual(await faults(looked, `${colorScheme} page`), []);
+    assert.deepEqual(await faults(`${colorScheme} page`, looked), []);
     await looked.locator('#calls tbody a').click();
     await reads('#call', /Asha confirmed/, looked);
-    assert.deepEqual(await faults(looked, `${colorScheme} call`), []);
+    assert.deepEqual(await faults(`${colorScheme} call`, looked), []);
     await looked.keyboard.press('Escape');
-    await looked.getByRole('button', { name: 'Sign out' }).click();
-    assert.deepEqual(await faults(looked, `${colorScheme} sign-in`), []);
+    if (colorScheme === 'dark') { // in light it was looked at above
+      await looked.getByRole('button', { name: 'Sign out' }).click();
+      assert.deepEqual(await faults('dark sign-in', looked), []);
+    }
     await looked.context().close();
   }
 });

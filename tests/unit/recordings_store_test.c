@@ -87,6 +87,39 @@ static void settings_that_do_not_fit_together_are_named(void **state)
     assert_non_null(strstr(error, "/proc/no/such/folder"));
 }
 
+static void a_page_is_told_where_links_lead_without_secrets(void **state)
+{
+    static const struct {
+        struct store_settings given;
+        const char *public_url, *origin;
+    } cases[] = {
+        {{.url = NULL}, "https://ringback.example", ""},
+        {{.url = "file:///srv/recordings"}, NULL, ""},
+        {{.url = "file:///srv/recordings"},
+         "https://ringback.example/below",
+         "https://ringback.example"},
+        {{.url = "file:///srv/recordings"}, "https://a; script-src *", ""},
+        {{.url = "s3://b", .s3_region = "eu-central-1"},
+         NULL,
+         "https://s3.eu-central-1.amazonaws.com"},
+        {{.url = "s3://b", .s3_region = "x", .s3_endpoint = "http://minio:9000/base/"},
+         NULL,
+         "http://minio:9000"},
+        {{.url = "supabase://b", .supabase_url = "https://abc.supabase.co/"},
+         NULL,
+         "https://abc.supabase.co"},
+        {{.url = "supabase://b"}, "https://ringback.example", ""},
+        {{.url = "s3://b", .s3_region = "x; script-src *"}, NULL, ""},
+    };
+    char origin[STORE_ENDPOINT_MAX];
+
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        store_origin(&cases[i].given, cases[i].public_url, origin);
+        assert_string_equal(origin, cases[i].origin);
+    }
+}
+
 static void a_path_is_the_tenants_and_the_calls(void **state)
 {
     char path[STORE_PATH_MAX];
@@ -294,6 +327,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(only_whole_urls_of_a_store_are_taken),
         cmocka_unit_test(settings_that_do_not_fit_together_are_named),
+        cmocka_unit_test(a_page_is_told_where_links_lead_without_secrets),
         cmocka_unit_test(a_path_is_the_tenants_and_the_calls),
         cmocka_unit_test(no_other_file_is_a_calls_own),
         cmocka_unit_test(s3_is_asked_path_style_and_signed),

@@ -2,9 +2,11 @@
  * /realtime/v1 of the address it came from, with the token that its user brings: nothing here knows a secret.
  *
  * Browsers ask again each time and mostly hear 304, so a new version is seen at once. */
+#include <stdio.h>
 #include <string.h>
 
 #include "dashboard/page.h"
+#include "recordings/store.h"
 #include "runtime/app.h"
 #include "runtime/door.h"
 #include "runtime/log.h"
@@ -14,10 +16,13 @@
 enum { PAGE_FILES_MAX = 48 };
 
 /* Scripts and styles from here only, none of them inline; no form is sent anywhere, no frame stands around the page. 'self'
- * takes in the websocket. */
-static const char policy[] =
-    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; "
-    "base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
+ * takes in the websocket. Recordings are also heard from where links to them lead. */
+#define POLICY                                                                                     \
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; "                    \
+    "connect-src 'self'; media-src 'self'%s%s; base-uri 'none'; form-action 'none'; "              \
+    "frame-ancestors 'none'"
+
+static char policy[sizeof POLICY + STORE_ENDPOINT_MAX];
 
 static struct page_file files[PAGE_FILES_MAX];
 
@@ -43,10 +48,21 @@ static void on_request(void *ctx, struct http_request *r)
     http_respond(r, &reply);
 }
 
+static void write_policy(const struct config *config)
+{
+    struct store_settings given = store_settings_of(config);
+    char origin[STORE_ENDPOINT_MAX];
+
+    store_origin(&given, CONFIG_TEXT(config, PUBLIC_URL), origin);
+    snprintf(policy, sizeof policy, POLICY, *origin == '\0' ? "" : " ", origin);
+}
+
 static bool start(struct app *app)
 {
     size_t n = 0;
     const struct asset *assets = asset_list(PAGE_FOLDER, &n);
+
+    write_policy(app->config);
 
     if (n > PAGE_FILES_MAX) {
         log_error("dashboard", "reason", "more files than there is room for", NULL);

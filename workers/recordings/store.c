@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "recordings/endpoint.h"
 #include "runtime/config.h"
 
 enum { UUID_LENGTH = 36, EXTENSION_MAX = 5 };
@@ -133,6 +134,19 @@ bool store_open(struct store *s, const struct store_settings *given, char *error
     }
     s->settings = *given;
     return s->kind->open(s, error, size);
+}
+
+void store_origin(const struct store_settings *given, const char *public_url,
+                  char out[STORE_ENDPOINT_MAX])
+{
+    struct store s;
+    bool known = given->url != NULL && take_url(&s, given->url);
+
+    if (known && !s.kind->local)
+        known = s.kind->where(given, out);
+    else if (known)
+        known = public_url != NULL && endpoint_take(public_url, out, STORE_ENDPOINT_MAX);
+    out[known ? endpoint_path(out) - out : 0] = '\0';
 }
 
 static bool is_uuid(const char *text)

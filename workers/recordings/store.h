@@ -73,7 +73,10 @@ struct store_kind {
     /* No file is a success. */
     bool (*drop)(const struct store *s, const char *path, char *error, size_t size);
 
-    /* Of a store that is asked over HTTP; NULL for folders. False: something is too long. */
+    /* Of a store that is asked over HTTP; NULL for folders. */
+    /* Where it is asked, "https://host[:port][/path]"; secrets need not be set. False: not set, or no such URL. */
+    bool (*where)(const struct store_settings *given, char out[STORE_ENDPOINT_MAX]);
+    /* False: something is too long. */
     bool (*put)(const struct store *s, const struct store_object *o, int64_t now_us,
                 struct store_request *out);
     bool (*erase)(const struct store *s, const char *path, int64_t now_us,
@@ -94,6 +97,11 @@ struct store_kind {
 /* Reads the setting's URL and what belongs to it. False: `error` holds one line that names the
  * setting. A folder is made if it is not there. */
 bool store_open(struct store *s, const struct store_settings *given, char *error, size_t size);
+
+/* The origin, "https://host[:port]", that links to recordings lead to when it may be another than that of whoever asks for them: the
+ * store's, or for a folder, whose files we serve ourselves, that of `public_url` (NULL: unset). "": there is none. Needs no secrets. */
+void store_origin(const struct store_settings *given, const char *public_url,
+                  char out[STORE_ENDPOINT_MAX]);
 
 /* Parts of plain characters between slashes, none of them "", "." or "..": it means the same in a folder, a URL and a bucket. */
 bool store_path_is_plain(const char *path);

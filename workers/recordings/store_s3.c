@@ -9,10 +9,18 @@
 
 #define HASH_OF_NOTHING "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
 
+static bool where(const struct store_settings *given, char out[STORE_ENDPOINT_MAX])
+{
+    char standard[STORE_ENDPOINT_MAX];
+
+    snprintf(standard, sizeof standard, "https://s3.%s.amazonaws.com", given->s3_region);
+    return endpoint_take(given->s3_endpoint != NULL ? given->s3_endpoint : standard, out,
+                         STORE_ENDPOINT_MAX);
+}
+
 static bool open_store(struct store *s, char *error, size_t size)
 {
     const struct store_settings *c = &s->settings;
-    char standard[STORE_ENDPOINT_MAX];
     const char *region = c->s3_region;
 
     if (c->s3_access_key_id == NULL || c->s3_secret_access_key == NULL) {
@@ -28,9 +36,7 @@ static bool open_store(struct store *s, char *error, size_t size)
                  region);
         return false;
     }
-    snprintf(standard, sizeof standard, "https://s3.%s.amazonaws.com", region);
-    if (endpoint_take(c->s3_endpoint != NULL ? c->s3_endpoint : standard, s->endpoint,
-                      sizeof s->endpoint))
+    if (where(c, s->endpoint))
         return true;
     snprintf(error, size,
              "RINGBACK_S3_ENDPOINT is \"%.80s\"; accepted is a URL such as "
@@ -123,6 +129,7 @@ const struct store_kind store_s3 = {
     .scheme = "s3",
     .form = "s3://bucket or s3://bucket/prefix, of letters, digits and -_.",
     .open = open_store,
+    .where = where,
     .put = put,
     .erase = erase,
     .is_absent = is_absent,

@@ -10,6 +10,12 @@
 
 enum { SERVICE_KEY_MAX = STORE_HEADER_MAX - 64 };
 
+static bool where(const struct store_settings *given, char out[STORE_ENDPOINT_MAX])
+{
+    return given->supabase_url != NULL &&
+           endpoint_take(given->supabase_url, out, STORE_ENDPOINT_MAX);
+}
+
 static bool open_store(struct store *s, char *error, size_t size)
 {
     const struct store_settings *c = &s->settings;
@@ -25,7 +31,7 @@ static bool open_store(struct store *s, char *error, size_t size)
         snprintf(error, size, "RINGBACK_SUPABASE_SERVICE_KEY is \"(hidden)\"; accepted is one key");
         return false;
     }
-    if (endpoint_take(c->supabase_url, s->endpoint, sizeof s->endpoint))
+    if (where(c, s->endpoint))
         return true;
     snprintf(error, size,
              "RINGBACK_SUPABASE_URL is \"%.80s\"; accepted is a URL such as "
@@ -110,6 +116,7 @@ const struct store_kind store_supabase = {
     .scheme = "supabase",
     .form = "supabase://bucket or supabase://bucket/prefix, of letters, digits and -_.",
     .open = open_store,
+    .where = where,
     .put = put,
     .erase = erase,
     .is_absent = is_absent,

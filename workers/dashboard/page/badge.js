@@ -1,4 +1,5 @@
 // Small signs: a word in a colour, a moment that stays true.
+import { now } from './api.js';
 import { el } from './dom.js';
 import { ago, fullMoment, words } from './format.js';
 
@@ -7,8 +8,8 @@ export const badge = (text, tone = 'plain') => el(`span.badge.${tone}`, {}, word
 /** A <time> that says how long ago; refresh() says it again. */
 export function when(at) {
   if (!at) return el('span.muted', {}, '–');
-  const node = el('time', { datetime: at, title: fullMoment(at) }, ago(at));
-  node.refresh = () => { node.textContent = ago(at); };
+  const node = el('time', { datetime: at, title: fullMoment(at) }, ago(at, now()));
+  node.refresh = () => { node.textContent = ago(at, now()); };
   return node;
 }
 

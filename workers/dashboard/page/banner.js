@@ -1,16 +1,20 @@
-// Whether the page is live, and the sentence above it when it is not.
+// Whether the page is live, and the sentence above it when it is not, or will soon not be. An open call covers the page, so the
+// sentence stands there too.
 import { $ } from './dom.js';
 
 const LOST_MS = 1500; // a shorter break is nobody's business
-const LABELS = { connecting: 'Connecting', live: 'Live', lost: 'Offline' };
+const LABELS = { connecting: 'Connecting', live: 'Live', lost: 'Offline', ended: 'Session ended' };
 const LOST = 'The connection is lost; trying to reconnect. What you see may be out of date.';
 const OFFLINE = 'This device is offline. What you see may be out of date.';
 
 export class Banner {
-  constructor() {
-    this.state = 'connecting';
-    this.lost = '';
-    this.failing = new Map(); // what could not be read -> why
+  /** onRetry: do not wait for the next attempt; onRenew: a new token is to be had. */
+  constructor({ onRetry, onRenew }) {
+    Object.assign(this, { state: 'connecting', lost: '', soon: '', ended: '', failing: new Map(), act: null }); // failing: what could not be read -> why
+    this.actions = { retry: { label: 'Try now', act: onRetry }, renew: { label: 'Enter a new token', act: onRenew } };
+    this.boxes = [...document.querySelectorAll('.banner')];
+    this.listeners = new AbortController();
+    for (const box of this.boxes) box.lastElementChild.addEventListener('click', () => this.act(), { signal: this.listeners.signal });
     this.draw('connecting');
   }
 
@@ -35,6 +39,17 @@ export class Banner {
     this.text();
   }
 
+  /** The session: '' while it is good, else a sentence; `ended`: nothing comes any more. */
+  session(text, ended = false) {
+    const before = this.ended;
+    [this.soon, this.ended] = ended ? ['', text] : [text, ''];
+    if (!ended) return before ? this.draw('connecting') : this.text();
+    clearTimeout(this.losing);
+    this.lost = '';
+    this.failing.clear();
+    return this.draw('ended');
+  }
+
   draw(state) {
     $('live').dataset.state = state;
     $('live').lastElementChild.textContent = LABELS[state];
@@ -42,14 +57,23 @@ export class Banner {
   }
 
   text() {
-    const text = this.lost || [...this.failing.values()][0] || '';
-    if ($('banner-text').textContent !== text) $('banner-text').textContent = text;
-    $('banner').hidden = text === '';
+    const trouble = this.lost || [...this.failing.values()][0] || '';
+    const text = this.ended || trouble || this.soon;
+    const { label, act } = this.actions[text && text === trouble ? 'retry' : 'renew'];
+    this.act = act;
+    for (const box of this.boxes) {
+      const [said, button] = box.children;
+      if (said.textContent !== text) said.textContent = text;
+      button.textContent = label;
+      box.classList.toggle('calm', text !== trouble);
+      box.hidden = text === '';
+    }
   }
 
   close() {
     clearTimeout(this.losing);
-    this.lost = '';
+    this.listeners.abort();
+    Object.assign(this, { lost: '', soon: '', ended: '' });
     this.failing.clear();
     this.draw('connecting');
   }

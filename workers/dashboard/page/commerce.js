@@ -7,7 +7,7 @@ const PAYMENT = { cod: 'COD', prepaid: 'Prepaid', unknown: 'Payment unknown' };
 const CALLABLE = { ready: 'Ready to call', missing_phone: 'No phone' };
 
 const entry = (title, under, amount, badges) => [
-  el('div.who', {}, el('strong', {}, title), el('span.muted.small', {}, under)),
+  el('div.who', {}, el('strong', { dir: 'auto', title }, title), el('span.muted.small', {}, under)),
   el('div.badges', {}, badges),
   el('b.amount', {}, amount),
 ];
@@ -25,7 +25,7 @@ export function drawOrder(order) {
 
 export function drawCart(cart) {
   const items = `${count(cart.items_count)} ${Number(cart.items_count) === 1 ? 'item' : 'items'}`;
-  return entry(cart.customer_name || cart.customer_email || 'Unknown visitor', [`${items} · `, when(cart.status === 'recovered' ? cart.recovered_at ?? cart.abandoned_at : cart.abandoned_at)],
+  return entry(cart.customer_name || cart.customer_email || 'Unknown visitor', [`${items} · `, when(cart.abandoned_at)],
     money(cart.total_value, cart.currency, true), [
       badge(cart.status, tone(cart.status)),
       cart.status === 'abandoned' && CALLABLE[cart.trigger_ready] ? badge(CALLABLE[cart.trigger_ready], tone(cart.trigger_ready)) : null,

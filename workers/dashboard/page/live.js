@@ -8,16 +8,16 @@ const REJOIN_MS = 1000;
 export class Live {
   /** onState('connecting' | 'live' | 'lost', why), onChange(table, { eventType, new, old }) */
   constructor(token, organization, { onState, onChange }) {
-    Object.assign(this, { organization, onState, onChange });
-    this.client = globalThis.supabase.createClient(location.origin, KEY, { accessToken: async () => token });
-    addEventListener('offline', this.offline = () => this.onState('lost', 'offline'));
-    addEventListener('online', this.online = () => this.retry());
+    Object.assign(this, { token, organization, onState, onChange, stopped: false });
+    this.client = globalThis.supabase.createClient(location.origin, KEY, { accessToken: async () => this.token });
+    addEventListener('offline', this.offline = () => { if (!this.stopped) this.onState('lost', 'offline'); });
+    addEventListener('online', this.online = () => { if (!this.stopped) this.retry(); });
     // The library asks for the token late and would join without it, in vain.
     this.client.realtime.setAuth().then(() => this.join());
   }
 
   join() {
-    if (this.closed || this.channel) return;
+    if (this.stopped || this.channel) return;
     const channel = this.channel = this.client.channel('dashboard');
     for (const table of TABLES) {
       channel.on('postgres_changes', { event: '*', schema: 'public', table, filter: `organization_id=eq.${this.organization}` },
@@ -31,11 +31,15 @@ export class Live {
     });
   }
 
-  async rejoin() {
+  async leave() {
     const old = this.channel;
     clearTimeout(this.timer);
     this.channel = null;
     if (old) await this.client.removeChannel(old);
+  }
+
+  async rejoin() {
+    await this.leave();
     this.join();
   }
 
@@ -45,19 +49,33 @@ export class Live {
     this.rejoin();
   }
 
-  /** What is said on a call: onTurn(row), onJoined() whenever the channel is joined. Returns what ends it. */
-  follow(call, { onTurn, onJoined }) {
-    const channel = this.client.channel(`call:${call}`)
-      .on('postgres_changes', { event: '*', schema: 'public', table: 'call_transcripts', filter: `call_id=eq.${call}` },
-        (change) => { if (change.eventType !== 'DELETE' && change.new.organization_id === this.organization) onTurn(change.new); })
-      .subscribe((status) => { if (status === 'SUBSCRIBED') onJoined(); });
+  /** What belongs to an open call: `on` has a function of the row for each table, onJoined() is called whenever the channel is joined.
+   * Returns what ends it. */
+  follow(call, on, onJoined) {
+    const channel = this.client.channel(`call:${call}`);
+    for (const [table, onRow] of Object.entries(on)) {
+      channel.on('postgres_changes', { event: '*', schema: 'public', table, filter: `call_id=eq.${call}` },
+        (change) => { if (change.eventType !== 'DELETE' && change.new.organization_id === this.organization) onRow(change.new); });
+    }
+    channel.subscribe((status) => { if (status === 'SUBSCRIBED') onJoined(); });
     return () => this.client.removeChannel(channel);
   }
 
+  /** Hears nothing until it is renewed. */
+  stop() {
+    this.stopped = true;
+    return this.leave();
+  }
+
+  async renew(token) {
+    this.token = token;
+    this.stopped = false;
+    await this.client.realtime.setAuth();
+    this.retry();
+  }
+
   close() {
-    this.closed = true;
-    this.channel = null;
-    clearTimeout(this.timer);
+    this.stop();
     removeEventListener('offline', this.offline);
     removeEventListener('online', this.online);
     this.client.removeAllChannels();

@@ -54,6 +54,12 @@ export class Refresh {
   close() {
     this.closed = true;
     clearTimeout(this.timer);
+    this.timer = null;
+  }
+
+  /** After close(), or not. */
+  open() {
+    this.closed = false;
   }
 }
 

@@ -1,15 +1,15 @@
 // The four numbers. They move by themselves: rollup rows change, the outcomes are read again, the digits run to the new value.
 import { el } from './dom.js';
-import { count, money, percent } from './format.js';
+import { count, money, percent, shortMoney } from './format.js';
 
-const STEP_MS = 600;
+const STEP_MS = 600, OTHERS_MAX = 2;
 const calm = matchMedia('(prefers-reduced-motion: reduce)');
 
 const share = (part, whole, of, none) => (whole > 0 ? `${percent(part, whole)} of ${count(whole)} ${of}` : none);
 
 const TILES = [
-  { key: 'revenue_recovered', title: 'Revenue recovered', accent: 'revenue', show: (n, o) => money(n, o.currency),
-    note: (o) => others(o) ?? (o.carts_recovered > 0 ? `from ${count(o.carts_recovered)} recovered ${o.carts_recovered === 1 ? 'cart' : 'carts'}` : 'no cart recovered yet') },
+  { key: 'revenue_recovered', title: 'Revenue recovered', accent: 'revenue', show: (n, o) => shortMoney(n, o.currency), exact: (n, o) => money(n, o.currency, true), also: others,
+    note: (o) => (o.carts_recovered > 0 ? `from ${count(o.carts_recovered)} recovered ${o.carts_recovered === 1 ? 'cart' : 'carts'}` : 'no cart recovered yet') },
   { key: 'cod_confirmed', title: 'COD confirmed', accent: 'cod', show: (n) => count(n), whole: (o) => o.cod_orders,
     note: (o) => (o.cod_orders > 0 ? `by a call, of ${count(o.cod_orders)} COD orders` : 'no COD orders yet') },
   { key: 'carts_recovered', title: 'Carts recovered', accent: 'carts', show: (n) => count(n), whole: (o) => o.carts_abandoned,
@@ -21,17 +21,19 @@ const TILES = [
 /** What was recovered in other currencies than the main one. */
 function others(outcomes) {
   const list = Object.entries(outcomes.revenue_by_currency ?? {}).filter(([currency, amount]) => currency !== outcomes.currency && amount > 0);
-  return list.length ? `and ${list.map(([currency, amount]) => money(amount, currency)).join(', ')}` : null;
+  const shown = list.slice(0, OTHERS_MAX).map(([currency, amount]) => shortMoney(amount, currency));
+  if (list.length > OTHERS_MAX) shown.push(`${list.length - OTHERS_MAX} more`);
+  return { text: shown.length ? `and ${shown.join(', ')}` : '', title: list.map(([currency, amount]) => money(amount, currency, true)).join(', ') };
 }
 
 export class Tiles {
   constructor(parent) {
     this.tiles = TILES.map((tile) => {
       const value = el('span.value', { 'data-tile': tile.key }, '–');
-      const note = el('p.note', {}, '\u00a0');
-      const meter = tile.whole ? el('span.meter', { 'aria-hidden': 'true' }, el('i')) : el('span.meter.none', { 'aria-hidden': 'true' });
-      const box = el(`div.tile.${tile.accent}`, { role: 'group', 'aria-label': tile.title, 'aria-busy': 'true' }, el('h2', {}, tile.title), value, meter, note);
-      return { ...tile, box, valueNode: value, noteNode: note, meter, shown: null };
+      const note = el('p.note', {}, '\u00a0'), also = tile.also ? el('p.note', { hidden: true }) : null;
+      const meter = tile.whole ? el('span.meter', { 'aria-hidden': 'true' }, el('i')) : null;
+      const box = el(`div.tile.${tile.accent}`, { role: 'group', 'aria-label': tile.title, 'aria-busy': 'true' }, el('h2', {}, tile.title), value, meter, also, note);
+      return { ...tile, box, valueNode: value, noteNode: note, alsoNode: also, meter, shown: null };
     });
     parent.append(...this.tiles.map((tile) => tile.box));
   }
@@ -41,6 +43,11 @@ export class Tiles {
       const n = Number(outcomes[tile.key] ?? 0);
       tile.box.removeAttribute('aria-busy');
       tile.noteNode.textContent = tile.note(outcomes);
+      if (tile.exact) tile.valueNode.title = tile.exact(n, outcomes);
+      if (tile.also) {
+        const { text, title } = tile.also(outcomes);
+        Object.assign(tile.alsoNode, { textContent: text, title, hidden: !text });
+      }
       if (tile.whole) tile.meter.firstChild.style.width = `${Math.min(100, (100 * n) / (tile.whole(outcomes) || 1))}%`;
       if (tile.shown !== null && tile.shown !== n) {
         tile.box.classList.remove('moved');
