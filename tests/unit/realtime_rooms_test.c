@@ -45,6 +45,15 @@ static void carry(void)
     bus.n = 0;
 }
 
+/* Until those who came and left are told. */
+static void gather(void)
+{
+    carry();
+    for (int i = 0; i < PROCESSES_MAX; i++)
+        if (bus.alive[i])
+            pass(&bus.process[i], PRESENCE_SHARE_MS);
+}
+
 static struct world *start(int i)
 {
     begin(&bus.process[i]);
@@ -190,7 +199,7 @@ static void who_is_present_is_known_everywhere_and_to_nobody_else(void **state)
     say(w, s,
         "[\"1\",\"2\",\"realtime:room\",\"presence\",{\"type\":\"presence\",\"event\":\"track\","
         "\"payload\":{\"name\":\"A\"}}]");
-    carry();
+    gather();
     assert_int_equal(take(w, s), 2);
     assert_holds(w->got[0], "\"status\":\"ok\"");
     assert_int_equal(take(v, far), 1);
@@ -205,13 +214,13 @@ static void who_is_present_is_known_everywhere_and_to_nobody_else(void **state)
     say(w, s,
         "[\"1\",\"3\",\"realtime:room\",\"presence\",{\"type\":\"presence\",\"event\":\"track\","
         "\"payload\":{}}]");
-    carry();
+    gather();
     assert_int_equal(take(v, far), 2);
     assert_holds(v->got[0], "{\"joins\":{},\"leaves\":{\"alice\":{\"metas\":[{\"name\":\"A\",");
     assert_holds(v->got[1], "\"joins\":{\"alice\":{\"metas\":[{\"phx_ref\":\"a000000001.2\"}]}},"
                             "\"leaves\":{}");
     hub_disconnect(w->hub, s);
-    carry();
+    gather();
     assert_int_equal(take(v, far), 1);
     assert_holds(v->got[0], "{\"joins\":{},\"leaves\":{\"alice\"");
     assert_int_equal(take(v, foreign), 0);
@@ -240,7 +249,7 @@ static void members_of_a_killed_process_go_when_it_is_silent(void **state)
 
     (void)state;
     say(w, s, "%s", track("A"));
-    carry();
+    gather();
     assert_int_equal(take(v, far), 1);
     for (int i = 0; i < 10; i++) { /* while it lives, it says so */
         pass(w, BUS_ALIVE_MS);
@@ -257,6 +266,7 @@ static void members_of_a_killed_process_go_when_it_is_silent(void **state)
         pass(v, BUS_ALIVE_MS);
         answer(v);
     }
+    gather();
     assert_int_equal(take(v, far), 1);
     assert_holds(v->got[0], "\"leaves\":{\"000000a0-0000-4000-8000-000000000001\"");
     hub_disconnect(w->hub, s);
@@ -274,6 +284,7 @@ static void a_process_that_begins_learns_who_is_there(void **state)
     say(w, s, "%s", track("A"));
     carry();
     v = start(1);
+    gather();
     far = enter(v, ALICE, "vsn=2.0.0", SEE);
     assert_holds(v->got[1], "{\"name\":\"A\",\"phx_ref\"");
     hub_disconnect(w->hub, s);
@@ -290,19 +301,167 @@ static void a_broken_bus_leaves_no_ghosts(void **state)
 
     (void)state;
     say(w, s, "%s", track("A"));
-    carry();
+    gather();
     assert_int_equal(take(v, far), 1);
     bus.down = true;
     hub_disconnect(w->hub, s);
     assert_int_equal(take(v, far), 0);
     bus.down = false;
     hub_bus_up(w->hub, w->now);
-    carry();
+    gather();
     assert_int_equal(take(v, far), 1);
     assert_holds(v->got[0], "{\"joins\":{},\"leaves\":{\"000000a0");
     hub_disconnect(v->hub, far);
     stop(0);
     stop(1);
+}
+
+/* What a client does with its presence_diffs: who is there, by the name that it tells. */
+static int counted(const char *frame, const char *part, const char *name)
+{
+    struct text payload, key, value, metas, meta;
+    struct jsontext_each parts, each;
+    int n = 0;
+
+    for (jsontext_open(&parts, text_of(frame)); jsontext_element(&parts, &payload);)
+        ; /* the last one */
+    for (jsontext_open(&each, jsontext_get(payload, part)); jsontext_member(&each, &key, &value);) {
+        struct jsontext_each all;
+
+        metas = jsontext_get(value, "metas");
+        for (jsontext_open(&all, metas); jsontext_element(&all, &meta);)
+            n += text_equal(jsontext_get(meta, "name"), text_of(name));
+    }
+    return n;
+}
+
+static void changes_of_one_moment_are_told_together(void **state)
+{
+    static const char key[] = "\"presence\":{\"key\":\"k\",\"enabled\":true}";
+    struct world *w = start(0);
+    struct session *eye = enter(w, ALICE, "vsn=2.0.0", SEE), *late,
+                   *one = enter(w, ALICE, "vsn=2.0.0", key),
+                   *two = enter(w, ALICE, "vsn=2.0.0", key);
+
+    (void)state;
+    say(w, one, "%s", track("1"));
+    say(w, two, "%s", track("2"));
+    say(w, two, "%s", track("3")); /* nobody hears of 2 */
+    carry();
+    assert_int_equal(take(w, eye), 0);
+    late = enter(w, ALICE, "vsn=2.0.0", SEE);
+    assert_holds(w->got[1], "\"presence_state\",{}"); /* it hears of them when the others do */
+    gather();
+    for (int i = 0; i < 2; i++) {
+        assert_int_equal(take(w, i == 0 ? eye : late), 1);
+        assert_int_equal(counted(w->got[0], "joins", "\"1\""), 1);
+        assert_int_equal(counted(w->got[0], "joins", "\"2\""), 0);
+        assert_int_equal(counted(w->got[0], "joins", "\"3\""), 1);
+        assert_holds(w->got[0], "\"leaves\":{}");
+    }
+    say(w, one, "%s", track("4"));
+    say(w, one, "%s", track("5"));
+    hub_disconnect(w->hub, two);
+    carry();
+    hub_disconnect(w->hub, late);
+    late = enter(w, ALICE, "vsn=2.0.0", SEE);
+    assert_holds(w->got[1], "\"presence_state\",{\"k\":{\"metas\":[{\"name\":\"1\"");
+    assert_holds(w->got[1], "{\"name\":\"3\"");
+    gather();
+    for (int i = 0; i < 2; i++) {
+        assert_int_equal(take(w, i == 0 ? eye : late), 2); /* first who left */
+        assert_int_equal(counted(w->got[0], "leaves", "\"1\""), 1);
+        assert_int_equal(counted(w->got[0], "leaves", "\"3\""), 1);
+        assert_holds(w->got[0], "\"joins\":{}");
+        assert_int_equal(counted(w->got[1], "joins", "\"5\""), 1);
+        assert_int_equal(counted(w->got[1], "joins", "\"4\""), 0);
+    }
+    say(w, late, "%s", track("6"));
+    carry();
+    hub_disconnect(w->hub, late); /* nobody was told that it came */
+    gather();
+    assert_int_equal(take(w, eye), 0);
+    hub_disconnect(w->hub, one);
+    hub_disconnect(w->hub, eye);
+    stop(0);
+}
+
+/* Frames that wait for a socket, without a look into them. */
+static unsigned drop_all(struct session *s)
+{
+    unsigned n = session_outbox(s)->n;
+
+    outbox_clear(session_outbox(s));
+    return n;
+}
+
+static void a_crowd_that_joins_at_once_is_told_in_few_messages(void **state)
+{
+    enum { CROWD = 300, JOINS_PER_MS = 2 };
+    struct world *w = start(0);
+    struct session *s[CROWD];
+    unsigned most = 0, heard[CROWD] = {0};
+
+    (void)state;
+    for (int i = 0; i < CROWD; i++) {
+        s[i] = enter(w, ALICE, "vsn=2.0.0", SEE);
+        say(w, s[i], "%s", track("somebody"));
+        carry();
+        if (i % JOINS_PER_MS == 0)
+            pass(w, 1);
+        answer(w);
+        for (int k = 0; k <= i; k++)
+            heard[k] += drop_all(s[k]);
+    }
+    gather();
+    for (int i = 0; i < CROWD; i++) {
+        heard[i] += drop_all(s[i]);
+        most = heard[i] > most ? heard[i] : most;
+    }
+    /* its reply to track, and one for each moment */
+    assert_in_range(most, 2, 2 + CROWD / JOINS_PER_MS / PRESENCE_SHARE_MS + 1);
+    for (int i = 0; i < CROWD; i++) {
+        hub_disconnect(w->hub, s[i]);
+        carry();
+    }
+    stop(0);
+}
+
+/* 600 members with 4,000 bytes each are more than a socket's queue takes at once. */
+static void a_room_that_tells_much_is_told_piece_by_piece(void **state)
+{
+    enum { MEMBERS = 600, MUCH = 4000 };
+    static char much[MUCH + 1], what[64], data[MUCH + 64];
+    struct world *w = start(0);
+    struct session *eye = enter(w, ALICE, "vsn=2.0.0", SEE);
+    unsigned turns = 0, joined = 0;
+
+    (void)state;
+    memset(much, 'x', MUCH);
+    for (int i = 0; i < MEMBERS; i++) {
+        snprintf(what, sizeof what, "TRACK b0%08x 1", i);
+        snprintf(data, sizeof data, "{\"k\":\"k%d\",\"m\":{\"much\":\"%s\"}}", i, much);
+        hub_bus(w->hub, &(struct bus_message){ORG_A, "realtime:room", what, text_of(data), false},
+                w->now);
+    }
+    for (; joined < MEMBERS && turns < 50; turns++) {
+        struct frame *f;
+
+        pass(w, PRESENCE_SHARE_MS);
+        for (; (f = outbox_at(session_outbox(eye), 0)) != NULL; outbox_pop(session_outbox(eye))) {
+            struct text t = frame_payload(f);
+
+            assert_in_range(t.n, MUCH, PRESENCE_TELL_BYTES + 2 * MUCH);
+            for (const char *at = t.p; (at = memmem(at, (size_t)(t.p + t.n - at), "\"much\"", 6));
+                 at++)
+                joined++;
+        }
+    }
+    assert_int_equal(joined, MEMBERS);
+    assert_in_range(turns, MEMBERS * MUCH / PRESENCE_TELL_BYTES, 20);
+    assert_int_equal(hub_stats(w->hub)->resyncs, 0);
+    hub_disconnect(w->hub, eye);
+    stop(0);
 }
 
 static void a_topic_with_an_organization_s_id_is_that_one_s(void **state)
@@ -384,6 +543,9 @@ int main(void)
         cmocka_unit_test_setup(members_of_a_killed_process_go_when_it_is_silent, begin_bus),
         cmocka_unit_test_setup(a_process_that_begins_learns_who_is_there, begin_bus),
         cmocka_unit_test_setup(a_broken_bus_leaves_no_ghosts, begin_bus),
+        cmocka_unit_test_setup(changes_of_one_moment_are_told_together, begin_bus),
+        cmocka_unit_test_setup(a_crowd_that_joins_at_once_is_told_in_few_messages, begin_bus),
+        cmocka_unit_test_setup(a_room_that_tells_much_is_told_piece_by_piece, begin_bus),
         cmocka_unit_test_setup(a_topic_with_an_organization_s_id_is_that_one_s, begin_bus),
         cmocka_unit_test_setup(a_private_channel_is_refused_to_who_belongs_nowhere, begin_bus),
         cmocka_unit_test_setup(nonsense_on_the_bus_changes_nothing, begin_bus),

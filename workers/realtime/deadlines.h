@@ -5,7 +5,13 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-enum deadline_kind { DEADLINE_SESSION, DEADLINE_CHANNEL, DEADLINE_USER, DEADLINE_BUS };
+enum deadline_kind {
+    DEADLINE_SESSION,
+    DEADLINE_CHANNEL,
+    DEADLINE_USER,
+    DEADLINE_BUS,
+    DEADLINE_PRESENCE
+};
 
 struct deadline {
     uint64_t at;

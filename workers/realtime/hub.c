@@ -30,7 +30,7 @@ uint64_t hub_hash(uint64_t h, const void *bytes, size_t n)
 
 bool hub_reserve(struct hub *h)
 {
-    uint32_t own = 1; /* bus_due */
+    uint32_t own = 2; /* bus_due, presence_due */
 
     return deadlines_reserve(&h->deadlines,
                              own + h->stats.sessions + h->stats.channels + h->members.n + 1);
@@ -44,6 +44,7 @@ struct hub *hub_new(const struct hub_tokens *tokens)
         return NULL;
     h->tokens = *tokens;
     h->bus_due.kind = DEADLINE_BUS;
+    h->presence_due.kind = DEADLINE_PRESENCE;
     h->shapes_size = h->organizations_size = HUB_FIRST_SIZE;
     h->shapes = calloc(h->shapes_size, sizeof(struct shape *));
     h->organizations = calloc(h->organizations_size, sizeof(struct organization *));
@@ -616,6 +617,9 @@ void hub_tick(struct hub *h, struct instant now)
             break;
         case DEADLINE_BUS:
             rooms_due(h, now);
+            break;
+        case DEADLINE_PRESENCE:
+            rooms_presence_due(h, now);
             break;
         }
         hub_settle(h, now);

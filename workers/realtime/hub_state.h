@@ -164,6 +164,7 @@ struct hub {
     struct instant bus_now; /* of the message or event at hand */
     struct deadline bus_due;
     struct presence presence;
+    struct deadline presence_due; /* set while something waits to be told */
     struct tracked *tracked;
     struct hub_resume resume;
     struct history history;
@@ -248,5 +249,8 @@ void rooms_untrack(struct channel *c);
 /* Sets the time of rooms_due(), if there is anything to be told or to expire. */
 void rooms_schedule(struct hub *h, struct instant now);
 void rooms_due(struct hub *h, struct instant now);
+/* Sets the time of rooms_presence_due(), if somebody came or left. */
+void rooms_gather(struct hub *h, struct instant now);
+void rooms_presence_due(struct hub *h, struct instant now);
 
 #endif

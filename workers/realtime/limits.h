@@ -62,6 +62,8 @@ enum {
     PRESENCE_KEY_MAX = 256,    /* with its NUL */
     PRESENCE_META_MAX = 4096,  /* bytes of what one member tells about itself */
     ROOM_MEMBERS_MAX = 2000,   /* present in one topic of one tenant */
+    PRESENCE_SHARE_MS = 50,    /* so long who came and left is gathered, to be told together */
+    PRESENCE_TELL_BYTES = 256 * 1024, /* told of one topic at once: well below OUTBOX_BYTES_MAX */
 
     /* what clients that come back get */
     HISTORY_BYTES_MAX = 64 * 1024 * 1024,

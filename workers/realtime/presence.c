@@ -4,7 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { PRESENCE_FIRST_SIZE = 64 };
+enum { PRESENCE_FIRST_SIZE = 64, MEMBER_TEXT_MAX = 64 /* around its key and meta */ };
 
 static uint32_t node_of(uint64_t id)
 {
@@ -61,9 +61,9 @@ static void widen(struct presence *p)
     p->size = wide.size;
 }
 
-bool presence_init(struct presence *p, presence_cb changed, void *ctx)
+bool presence_init(struct presence *p)
 {
-    *p = (struct presence){.size = PRESENCE_FIRST_SIZE, .changed = changed, .ctx = ctx};
+    *p = (struct presence){.size = PRESENCE_FIRST_SIZE};
     p->rooms = calloc(p->size, sizeof(struct room *));
     return p->rooms != NULL;
 }
@@ -120,7 +120,7 @@ static void room_leave(struct presence *p, struct room *r)
 {
     struct room **at = room_at(p, r->organization, r->topic);
 
-    if (r->members != NULL)
+    if (r->members != NULL || r->changed) /* a changed one is looked at once more */
         return;
     assert(*at == r);
     *at = r->next;
@@ -148,13 +148,22 @@ static struct member **find(struct room *r, uint64_t id)
 {
     struct member **at = &r->members;
 
-    while (*at != NULL && (*at)->id != id)
+    while (*at != NULL && ((*at)->id != id || (*at)->gone))
         at = &(*at)->next;
     return at;
 }
 
+static void has_changed(struct presence *p, struct room *r)
+{
+    if (r->changed)
+        return;
+    r->changed = true;
+    r->next_changed = p->changed;
+    p->changed = r;
+}
+
 /* Behind the last one with the same key, else at the end. */
-static void insert(struct room *r, struct member *m)
+static void insert(struct presence *p, struct room *r, struct member *m)
 {
     struct member **at = &r->members, **end;
 
@@ -165,22 +174,34 @@ static void insert(struct room *r, struct member *m)
     m->next = *end;
     *end = m;
     r->n++;
+    has_changed(p, r);
 }
 
-static struct member *take_out(struct room *r, struct member **at)
+static void unlink_free(struct member **at)
 {
     struct member *m = *at;
 
     *at = m->next;
+    member_free(m);
+}
+
+/* Whom nobody was told of goes at once. */
+static void let_go(struct presence *p, struct room *r, struct member **at)
+{
     r->n--;
-    return m;
+    if ((*at)->told) {
+        (*at)->gone = true;
+        has_changed(p, r);
+    } else {
+        unlink_free(at);
+    }
 }
 
 bool presence_set(struct presence *p, const char *organization, const char *topic, uint64_t id,
                   uint32_t count, struct text key, struct text meta)
 {
     struct room *r = room_take(p, organization, topic);
-    struct member **at, *old = NULL, *new;
+    struct member **at, *new;
 
     if (r == NULL)
         return false;
@@ -195,27 +216,19 @@ bool presence_set(struct presence *p, const char *organization, const char *topi
         return false;
     }
     if (*at != NULL)
-        old = take_out(r, at);
-    /* One behind the other: supabase-js 2.109 does not find who left in a message that tells the same key's new state first. */
-    if (old != NULL) {
-        p->changed(p->ctx, r, old, NULL);
-        member_free(old);
-    }
-    insert(r, new);
-    p->changed(p->ctx, r, NULL, new);
+        let_go(p, r, at);
+    insert(p, r, new);
     return true;
 }
 
 void presence_drop(struct presence *p, const char *organization, const char *topic, uint64_t id)
 {
     struct room *r = *room_at(p, organization, topic);
-    struct member **at, *m;
+    struct member **at;
 
     if (r == NULL || *(at = find(r, id)) == NULL)
         return;
-    m = take_out(r, at);
-    p->changed(p->ctx, r, m, NULL);
-    member_free(m);
+    let_go(p, r, at);
     room_leave(p, r);
 }
 
@@ -227,13 +240,11 @@ static void sweep_room(struct presence *p, struct room *r, uint32_t node, bool a
     for (struct member **at = &r->members; *at != NULL;) {
         struct member *m = *at;
 
-        if (node_of(m->id) != node || !(m->stale || all)) {
+        if (m->gone || node_of(m->id) != node || !(m->stale || all)) {
             at = &m->next;
             continue;
         }
-        (void)take_out(r, at);
-        p->changed(p->ctx, r, m, NULL);
-        member_free(m);
+        let_go(p, r, at);
     }
 }
 
@@ -288,8 +299,72 @@ bool presence_expire(struct presence *p, uint64_t now)
 
 /* ---- what clients see ---- */
 
+static bool is_in(const struct member *m, enum presence_part part)
+{
+    static const bool gone[] = {[PRESENCE_LEAVES] = true, [PRESENCE_JOINS] = false};
+
+    return part == PRESENCE_STATE ? m->told : m->telling && m->gone == gone[part];
+}
+
+/* Which ones this turn's messages are about: those that left, then those that came. Those left over wait. */
+static bool choose(const struct room *r, enum presence_part part, size_t *left)
+{
+    bool any = false;
+
+    for (struct member *m = r->members; m != NULL && *left > 0; m = m->next) {
+        size_t n = strlen(m->key) + strlen(m->meta) + MEMBER_TEXT_MAX;
+
+        if (part == PRESENCE_LEAVES ? !m->gone : m->told)
+            continue;
+        m->telling = any = true;
+        *left -= n < *left ? n : *left;
+    }
+    return any;
+}
+
+/* True: something is left to be told. */
+static bool told(struct room *r)
+{
+    bool more = false;
+
+    for (struct member **at = &r->members; *at != NULL;) {
+        struct member *m = *at;
+
+        if (m->telling && m->gone) {
+            unlink_free(at);
+            continue;
+        }
+        m->told = m->told || m->telling;
+        m->telling = false;
+        more = more || m->gone || !m->told;
+        at = &m->next;
+    }
+    return more;
+}
+
+/* In two messages: supabase-js 2.109 does not find who left in one that tells the same key's new state, too. */
+void presence_tell(struct presence *p, presence_cb tell, void *ctx)
+{
+    struct room *r = p->changed, *next;
+
+    p->changed = NULL;
+    for (; r != NULL; r = next) {
+        size_t left = PRESENCE_TELL_BYTES;
+
+        next = r->next_changed;
+        r->changed = false;
+        if (choose(r, PRESENCE_LEAVES, &left))
+            tell(ctx, r, PRESENCE_LEAVES);
+        if (choose(r, PRESENCE_JOINS, &left))
+            tell(ctx, r, PRESENCE_JOINS);
+        if (told(r))
+            has_changed(p, r);
+        room_leave(p, r);
+    }
+}
+
 /* A client takes the meta's phx_ref for its name; ours comes last and therefore counts. */
-void presence_put_meta(struct frame_writer *w, const struct member *m)
+static void put_meta(struct frame_writer *w, const struct member *m)
 {
     struct text meta = text_of(m->meta);
     char ref[48];
@@ -302,12 +377,14 @@ void presence_put_meta(struct frame_writer *w, const struct member *m)
     frame_puts(w, ref);
 }
 
-void presence_put_state(struct frame_writer *w, const struct room *room)
+void presence_put(struct frame_writer *w, const struct room *room, enum presence_part part)
 {
     const struct member *before = NULL;
 
     frame_puts(w, "{");
     for (const struct member *m = room == NULL ? NULL : room->members; m != NULL; m = m->next) {
+        if (!is_in(m, part))
+            continue;
         if (before != NULL && strcmp(before->key, m->key) == 0) {
             frame_puts(w, ",");
         } else {
@@ -315,7 +392,7 @@ void presence_put_state(struct frame_writer *w, const struct room *room)
             frame_string(w, text_of(m->key));
             frame_puts(w, ":{\"metas\":[");
         }
-        presence_put_meta(w, m);
+        put_meta(w, m);
         before = m;
     }
     frame_puts(w, before == NULL ? "}" : "]}}");

@@ -108,31 +108,21 @@ static void deliver_broadcast(struct hub *h, const struct bus_message *m, uint64
 }
 
 static struct frame *diff_frame(enum protocol_version v, const struct room *room,
-                                const struct member *left, const struct member *joined)
+                                enum presence_part part)
 {
-    const struct member *const members[] = {joined, left};
-    static const char *const parts[] = {"{\"joins\":{", "},\"leaves\":{"};
     struct frame_writer w;
 
     frame_begin(&w);
     protocol_open(&w, v, TEXT("null"), TEXT("null"), room->topic, "presence_diff");
-    for (int i = 0; i < 2; i++) {
-        frame_puts(&w, parts[i]);
-        if (members[i] == NULL)
-            continue;
-        frame_string(&w, text_of(members[i]->key));
-        frame_puts(&w, ":{\"metas\":[");
-        presence_put_meta(&w, members[i]);
-        frame_puts(&w, "]}");
-    }
-    frame_puts(&w, "}}");
+    frame_puts(&w, part == PRESENCE_LEAVES ? "{\"joins\":{},\"leaves\":" : "{\"joins\":");
+    presence_put(&w, room, part);
+    frame_puts(&w, part == PRESENCE_LEAVES ? "}" : ",\"leaves\":{}}");
     protocol_close(&w, v);
     return frame_finish(&w);
 }
 
 /* presence_cb. A channel without rights at this moment joins anew when it has them again, and is told all. */
-static void on_presence(void *ctx, const struct room *room, const struct member *left,
-                        const struct member *joined)
+static void on_presence(void *ctx, const struct room *room, enum presence_part part)
 {
     struct hub *h = ctx;
     struct organization *o = hub_organization(h, room->organization);
@@ -153,12 +143,25 @@ static void on_presence(void *ctx, const struct room *room, const struct member 
                 continue;
             }
             if (!f.made[v])
-                f.by_version[v] = diff_frame(v, room, left, joined);
+                f.by_version[v] = diff_frame(v, room, part);
             f.made[v] = true;
             hand_out(c, f.by_version[v]);
         }
     }
     frames_drop(&f);
+}
+
+void rooms_presence_due(struct hub *h, struct instant now)
+{
+    h->bus_now = now;
+    presence_tell(&h->presence, on_presence, h);
+    rooms_gather(h, now);
+}
+
+void rooms_gather(struct hub *h, struct instant now)
+{
+    if (presence_waits(&h->presence) && h->presence_due.pos == 0)
+        deadline_set(&h->deadlines, &h->presence_due, now.ms + PRESENCE_SHARE_MS);
 }
 
 void rooms_tell_state(struct channel *c)
@@ -170,8 +173,8 @@ void rooms_tell_state(struct channel *c)
     frame_begin(&w);
     protocol_open(&w, s->version, text_of(c->join_ref), TEXT("null"), c->shape->topic,
                   "presence_state");
-    presence_put_state(&w,
-                       o == NULL ? NULL : presence_room(&s->hub->presence, o->id, c->shape->topic));
+    presence_put(&w, o == NULL ? NULL : presence_room(&s->hub->presence, o->id, c->shape->topic),
+                 PRESENCE_STATE);
     protocol_close(&w, s->version);
     session_send(s, frame_finish(&w));
 }
@@ -309,8 +312,10 @@ void rooms_untrack(struct channel *c)
         return;
     snprintf(what, sizeof what, "UNTRACK %" PRIx64, c->id);
     /* The other processes hear it by the SYNC that follows when the bus is back. */
-    if (!publish(h, &(struct bus_message){o->id, c->shape->topic, what, TEXT(""), true}))
-        presence_drop(&h->presence, o->id, c->shape->topic, c->id);
+    if (publish(h, &(struct bus_message){o->id, c->shape->topic, what, TEXT(""), true}))
+        return;
+    presence_drop(&h->presence, o->id, c->shape->topic, c->id);
+    rooms_gather(h, h->bus_now);
 }
 
 const char *channel_presence(struct channel *c, const struct message *m, struct instant now)
@@ -457,6 +462,7 @@ void hub_bus(struct hub *h, const struct bus_message *m, struct instant now)
     } else if (strcmp(kind, "HELLO") == 0 && number != h->node && h->tracked != NULL) {
         sync_members(h);
     }
+    rooms_gather(h, now);
     hub_settle(h, now);
 }
 
@@ -479,12 +485,13 @@ void rooms_due(struct hub *h, struct instant now)
     if (h->tracked != NULL)
         (void)tell_processes(h, what, TEXT(""));
     (void)presence_expire(&h->presence, now.ms);
+    rooms_gather(h, now);
     rooms_schedule(h, now);
 }
 
 bool rooms_init(struct hub *h)
 {
-    return presence_init(&h->presence, on_presence, h);
+    return presence_init(&h->presence);
 }
 
 void hub_use_bus(struct hub *h, uint32_t node, bus_publish_cb publish_cb, void *ctx)
