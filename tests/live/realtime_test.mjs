@@ -7,17 +7,23 @@ import { exec, ringback, start, until } from './lib/harness.mjs';
 import { ALICE, BOB, CAROL, ORG_A, ORG_B, at, client, leave, publish, refresh, serial, servers, signedIn, sleep, subscribe, tenants, token } from './lib/dashboards.mjs';
 import { WebSocket, versions } from './lib/clients.mjs';
 
-let server;
+let server, undisturbed;
 const sockets = [];
+const abandoned = {}; // a page that stays open for longer than its session; looked at near the end, so that nobody waits for it
 
 before(async () => {
   tenants();
-  at.server = server = await start('realtime');
+  [server, undisturbed] = await Promise.all([start('realtime'), start('realtime')]);
+  at.server = server;
+  abandoned.supabase = client(versions.at(-1), token(BOB, '3s'), 0, undisturbed);
+  abandoned.ends = Date.now() + 3000;
+  abandoned.seen = subscribe(abandoned.supabase, { table: 'campaigns' });
+  await abandoned.seen.live();
 });
 
 after(() => {
   for (const ws of sockets) ws.terminate();
-  return leave(server);
+  return leave(server, undisturbed);
 });
 
 for (const version of versions) {
@@ -114,10 +120,20 @@ for (const version of versions) {
 
     test('delivery stops when the token ends, and what was withheld is told when a new one comes', async () => {
       const supabase = client(version, token(ALICE, '3s')), seen = subscribe(supabase);
+      const renewing = client(version, token(CAROL, '3s')), renewed = subscribe(renewing, { table: 'calls' });
       await seen.live();
+      await renewed.live();
+      await renewed.subscribed();
+      const settled = renewed.states.length;
       publish(ORG_A, 'commerce_orders', 'INSERT', { id: 'before' });
       await seen.heard('before');
-      await sleep(3500);
+      for (let i = 0; i < 35; i++, await sleep(100)) {
+        if (i === 10) await refresh(renewing, token(CAROL));
+        publish(ORG_A, 'calls', 'INSERT', { id: i }, 4);
+      }
+      await renewed.heard(34);
+      assert.deepEqual(renewed.ids(), [...Array(35).keys()], 'who has a new token in time hears everything');
+      assert.deepEqual(renewed.states.slice(settled), []);
       publish(ORG_A, 'commerce_orders', 'INSERT', { id: 'withheld' });
       await sleep(200);
       assert.deepEqual(seen.ids(), ['before']);
@@ -202,6 +218,34 @@ describe('faults', () => {
     await seen.heard('mine');
     await sleep(100);
     assert.deepEqual(seen.ids(), ['mine']);
+  });
+
+  test('who became a member a moment ago is let in at once', async () => {
+    const dave = 'da7e0000-0000-4000-8000-00000000da7e', jwt = token(dave);
+    const early = subscribe(client(versions.at(-1), jwt)); // it is known now that he belongs nowhere
+    await early.live();
+    exec(`INSERT INTO organization_members (organization_id, user_id) VALUES ('${ORG_A}', '${dave}')`);
+    await sleep(1000);
+    const began = Date.now(), seen = subscribe(client(versions.at(-1), jwt));
+    await seen.live();
+    publish(ORG_A, 'commerce_orders', 'INSERT', { id: 'welcome' });
+    await seen.heard('welcome');
+    assert.ok(Date.now() - began < 5000, `within a moment, not ${Date.now() - began} ms`);
+    await until(() => early.states.includes('CHANNEL_ERROR'), 5000, 'the open page to be told, too');
+  });
+
+  test('a page that outlives its session hears nothing more, is told, and comes back with a new one', async () => {
+    const { supabase, seen, ends } = abandoned, GRACE = 75000;
+    assert.deepEqual(seen.states[0], 'SUBSCRIBED');
+    publish(ORG_B, 'campaigns', 'INSERT', { id: 'too late' });
+    await until(() => seen.states.length > 1, ends + GRACE + 20000 - Date.now(), 'the end of the grace');
+    assert.deepEqual([seen.states[1], seen.got], ['CHANNEL_ERROR', []]);
+    assert.ok(Date.now() > ends + GRACE - 1000, 'not before');
+    await refresh(supabase, token(BOB));
+    await until(() => seen.states.at(-1) === 'SUBSCRIBED' && seen.system.length > 1, 15000, `delivery again: ${seen.states}`);
+    publish(ORG_B, 'campaigns', 'INSERT', { id: 'again' });
+    await seen.heard('again');
+    assert.ok(!seen.states.includes('CLOSED'));
   });
 });
 

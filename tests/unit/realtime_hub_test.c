@@ -283,6 +283,44 @@ static void a_member_of_one_more_organization_is_told_to_read_it(void **state)
     end(&w);
 }
 
+static void a_member_of_a_moment_ago_is_looked_up_when_he_joins(void **state)
+{
+    static const char a[1][37] = {ORG_A}, both[2][37] = {ORG_A, ORG_B};
+    struct world w;
+    struct session *s;
+    const char *token = token_of(ALICE, "authenticated", UNIX + 3600), *subs[4];
+
+    (void)state;
+    begin(&w);
+    s = connect_v(&w, "vsn=2.0.0");
+    join(&w, s, "realtime:orders", "1", ORDERS, token);
+    assert_int_equal(hub_lookups(w.hub, subs, 4, w.now), 1);
+    hub_members(w.hub, subs[0], NULL, 0, w.now);
+    assert_int_equal(take(&w, s), 2);
+    pass(&w, MEMBERS_NEWS_MS); /* not yet: so many look-ups a user is worth */
+    join(&w, s, "realtime:orders", "2", ORDERS, token);
+    assert_int_equal(hub_lookups(w.hub, subs, 4, w.now), 0);
+    take(&w, s);
+    pass(&w, 1);
+    join(&w, s, "realtime:orders", "3", ORDERS, token);
+    assert_int_equal(take(&w, s), 0); /* its answer waits for the look-up's */
+    assert_int_equal(hub_lookups(w.hub, subs, 4, w.now), 1);
+    hub_members(w.hub, subs[0], a, 1, w.now);
+    assert_int_equal(take(&w, s), 2);
+    change(&w, ORG_A, "INSERT", "{\"id\":\"1\"}");
+    assert_int_equal(take(&w, s), 1);
+    pass(&w, MEMBERS_NEWS_MS +
+                 1); /* a member of something is let in at once, and looked up all the same */
+    join(&w, s, "realtime:orders", "4", ORDERS, token);
+    assert_int_equal(take(&w, s), 2);
+    assert_int_equal(hub_lookups(w.hub, subs, 4, w.now), 1);
+    hub_members(w.hub, subs[0], both, 2, w.now);
+    assert_int_equal(take(&w, s), 1);
+    assert_holds(w.got[0], "phx_error");
+    hub_disconnect(w.hub, s);
+    end(&w);
+}
+
 static void without_a_database_nobody_is_admitted_and_nobody_stays(void **state)
 {
     struct world w;
@@ -748,6 +786,7 @@ int main(void)
         cmocka_unit_test(expiry_stops_delivery_then_fails_the_channel),
         cmocka_unit_test(a_removed_member_stops_receiving_within_a_minute),
         cmocka_unit_test(a_member_of_one_more_organization_is_told_to_read_it),
+        cmocka_unit_test(a_member_of_a_moment_ago_is_looked_up_when_he_joins),
         cmocka_unit_test(without_a_database_nobody_is_admitted_and_nobody_stays),
         cmocka_unit_test(a_slow_reader_resyncs_and_nobody_else_notices),
         cmocka_unit_test(lost_changes_are_told_to_those_concerned),

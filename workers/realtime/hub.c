@@ -301,7 +301,7 @@ static bool follow(struct channel *c, struct instant now)
     if (u->channels != NULL)
         u->channels->at_of_user = &c->next_of_user;
     u->channels = c;
-    members_want(&h->members, u, now.ms);
+    members_want_news(&h->members, u, now.ms);
     return true;
 }
 

@@ -95,6 +95,7 @@ enum {
     MEMBERS_STALE_MS =
         55 * 1000, /* older knowledge delivers nothing: a removed member is out within a minute */
     MEMBERS_RETRY_MS = 1000,
+    MEMBERS_NEWS_MS = 1000, /* at most so often a user who joins is looked up anew */
 };
 
 #endif

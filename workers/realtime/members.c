@@ -106,7 +106,8 @@ static void drop(struct members *m, struct user *u)
 
 bool members_fresh(const struct user *u, uint64_t now)
 {
-    return u->known && now - u->known_at <= MEMBERS_FRESH_MS;
+    return u->known &&
+           now - u->known_at <= (u->n_organizations > 0 ? MEMBERS_FRESH_MS : MEMBERS_NEWS_MS);
 }
 
 static void enqueue(struct members *m, struct user *u)
@@ -119,12 +120,22 @@ static void enqueue(struct members *m, struct user *u)
     m->wanted_last = &u->next_wanted;
 }
 
-void members_want(struct members *m, struct user *u, uint64_t now)
+static void want(struct members *m, struct user *u, bool known, uint64_t now)
 {
-    if (!members_fresh(u, now))
+    if (!known)
         enqueue(m, u);
     if (u->due.pos == 0)
         deadline_set(m->deadlines, &u->due, now + MEMBERS_REFRESH_MS);
+}
+
+void members_want(struct members *m, struct user *u, uint64_t now)
+{
+    want(m, u, members_fresh(u, now), now);
+}
+
+void members_want_news(struct members *m, struct user *u, uint64_t now)
+{
+    want(m, u, u->known && now - u->known_at <= MEMBERS_NEWS_MS, now);
 }
 
 unsigned members_take(struct members *m, struct user *out[], unsigned max, uint64_t now)

@@ -2,7 +2,9 @@
  * and is told the answers.
  *
  * A user is kept while a channel follows him and for MEMBERS_FRESH_MS after. Followed users are looked up again every
- * MEMBERS_REFRESH_MS; knowledge older than MEMBERS_FRESH_MS admits nobody new, older than MEMBERS_STALE_MS nobody at all. */
+ * MEMBERS_REFRESH_MS, and when one of them joins with knowledge older than MEMBERS_NEWS_MS; knowledge older than
+ * MEMBERS_FRESH_MS admits nobody new, older than MEMBERS_STALE_MS nobody at all. That somebody belongs nowhere is known for
+ * MEMBERS_NEWS_MS only: he may be a member by now. */
 #ifndef REALTIME_MEMBERS_H
 #define REALTIME_MEMBERS_H
 
@@ -51,8 +53,10 @@ struct user *members_find(const struct members *m, const char *sub);
 /* True when his memberships are known well enough to admit a channel. */
 bool members_fresh(const struct user *u, uint64_t now);
 
-/* Puts him in line for a look-up unless he is already, or fresh. */
+/* Puts him in line for a look-up unless he is already, or known well enough to admit a channel. */
 void members_want(struct members *m, struct user *u, uint64_t now);
+/* The same unless he was looked up within MEMBERS_NEWS_MS: he joins, and may have become a member a moment ago. */
+void members_want_news(struct members *m, struct user *u, uint64_t now);
 
 /* Takes up to `max` users out of the line; each must be answered by members_answer() or members_failed(). */
 unsigned members_take(struct members *m, struct user *out[], unsigned max, uint64_t now);
