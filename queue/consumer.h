@@ -21,6 +21,7 @@ struct entry {
     uint32_t partition;
     uint32_t deliveries; /* 1: first time; more: recovered from the pending list */
     bool vanished; /* pending, but its payload is gone from the stream: count, alarm, acknowledge */
+    bool unanswered; /* for the receiver: it was stored, or not, nobody knows */
     size_t len;
     unsigned char bytes[]; /* the envelope */
 };

@@ -1,4 +1,4 @@
--- Ends the sessions that hold a partition (lock_partition.sql) though its lease is somebody else's by now: of a worker that was
+-- Ends the sessions that hold a partition (lock_partitions.sql) though its lease is somebody else's by now: of a worker that was
 -- stopped, or cut off, in the middle of sending a transaction. Its server process waits for the rest, with all its locks, for
 -- as long as the connection looks alive. Nothing is lost: what it has not committed is pending. $1 partition int.
 -- Answers one row per session ended.

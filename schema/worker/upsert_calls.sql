@@ -4,8 +4,8 @@
 -- that said anything (call_fold()), so a version that is already there changes nothing and writes nothing. A redacted call stays
 -- redacted. campaign, agent and contact are the tenant's or NULL; contacts are made from customer_phone.
 -- Locks: calls by their keys, then reserved ones, then contacts by (organization_id, phone).
--- Answers (tbl, type, organization_id, record) for calls, contacts and (when the start became known) transcript
--- lines that really changed.
+-- Answers (tbl, type, organization_id, record, call) for calls, contacts and (when the start became known) transcript
+-- lines that really changed; call is the external id of the one that a row belongs to.
 --
 -- FULL JOIN because it is always hashed (see upsert_orders.sql); LATERAL with a lock or OFFSET 0, and CASE around what is compared,
 -- because these leave only the index that is meant, also in a plan that was made while the tables were small.
@@ -164,7 +164,7 @@ WITH call AS MATERIALIZED (
         sentiment_score = excluded.sentiment_score, summary = excluded.summary, error_message = excluded.error_message,
         attempt_number = excluded.attempt_number, metadata = excluded.metadata, started_at = excluded.started_at,
         ended_at = excluded.ended_at, redacted = excluded.redacted
-    RETURNING t.organization_id, t.xmax = 0 AS inserted, live_record(t) AS record
+    RETURNING t.organization_id, t.external_call_id, t.xmax = 0 AS inserted, live_record(t) AS record
 ), remembered AS (
     INSERT INTO call_voice_state AS s (call_id, said, customer_phone)
     SELECT n.id, n.said, n.customer_phone
@@ -180,11 +180,15 @@ WITH call AS MATERIALIZED (
       AND n.offsets[l.sequence] IS NOT NULL
     ORDER BY n.id, l.sequence
     ON CONFLICT (call_id, sequence) DO UPDATE SET timestamp = excluded.timestamp
-    RETURNING t.organization_id, live_record(t) AS record
+    RETURNING t.organization_id, t.call_id, live_record(t) AS record
 )
-SELECT 'contacts' AS tbl, 'INSERT' AS type, i.organization_id::text AS organization_id, i.record::text AS record
+SELECT 'contacts' AS tbl, 'INSERT' AS type, i.organization_id::text AS organization_id, i.record::text AS record, NULL AS call
 FROM introduced i WHERE i.inserted
 UNION ALL
-SELECT 'calls', CASE WHEN s.inserted THEN 'INSERT' ELSE 'UPDATE' END, s.organization_id::text, s.record::text FROM stored s
+SELECT 'calls', CASE WHEN s.inserted THEN 'INSERT' ELSE 'UPDATE' END, s.organization_id::text, s.record::text,
+       s.external_call_id
+FROM stored s
 UNION ALL
-SELECT 'call_transcripts', 'UPDATE', t.organization_id::text, t.record::text FROM timed t
+SELECT 'call_transcripts', 'UPDATE', t.organization_id::text, t.record::text,
+       (SELECT c.external_call_id FROM calls c WHERE c.id = t.call_id)
+FROM timed t

@@ -3,7 +3,7 @@
 -- measured. A new link starts a copy that had failed or come too late again; what was copied is not copied again.
 -- A recording that was deleted stays deleted, and a redacted call gets none.
 -- The forms of the joins: see upsert_calls.sql.
--- Answers (tbl, type, organization_id, record) for recordings that really changed.
+-- Answers (tbl, type, organization_id, record, call) for recordings that really changed; call is the external id of theirs.
 WITH told AS MATERIALIZED (
     SELECT v.provider, v.external_call_id,
            (array_agg(v.provider_url ORDER BY v.source_version DESC, v.provider_url) FILTER (WHERE v.provider_url <> ''))[1] AS provider_url,
@@ -53,8 +53,9 @@ WITH told AS MATERIALIZED (
     ORDER BY n.call_id
     ON CONFLICT (call_id) DO UPDATE SET duration_seconds = excluded.duration_seconds
     WHERE excluded.duration_seconds IS NOT NULL AND t.duration_seconds IS DISTINCT FROM excluded.duration_seconds
-    RETURNING t.organization_id, t.xmax = 0 AS inserted, live_record(t) AS record
+    RETURNING t.organization_id, t.call_id, t.xmax = 0 AS inserted, live_record(t) AS record
 )
 SELECT 'call_recordings' AS tbl, CASE WHEN r.inserted THEN 'INSERT' ELSE 'UPDATE' END AS type,
-       r.organization_id::text AS organization_id, r.record::text AS record
+       r.organization_id::text AS organization_id, r.record::text AS record,
+       (SELECT c.external_call_id FROM calls c WHERE c.id = r.call_id) AS call
 FROM recordings r

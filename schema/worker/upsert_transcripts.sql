@@ -5,7 +5,7 @@
 -- Lines are keyed (call_id, sequence), from 1; lines that stay as they are, are not written. A line that only knows its offset gets its
 -- time from the call's start, now or (upsert_calls.sql) as soon as that is known. Of a redacted call only who spoke and when is kept.
 -- The forms of the joins: see upsert_calls.sql.
--- Answers (tbl, type, organization_id, record) for lines that really changed.
+-- Answers (tbl, type, organization_id, record, call) for lines that really changed; call is the external id of theirs.
 WITH line AS MATERIALIZED (
     SELECT l.provider, l.external_call_id, encode(l.source_version, 'hex') COLLATE "C" AS version, l.position, l.whole,
            l.speaker::transcript_speaker AS speaker, coalesce(l.content, '') AS content, l.confidence,
@@ -92,7 +92,8 @@ WITH line AS MATERIALIZED (
     WHERE num_nonnulls(l.call_id, c.id) = 2
     ON CONFLICT (call_id) DO UPDATE SET transcript_version = excluded.transcript_version, offsets = excluded.offsets
 )
-SELECT u.tbl, u.type, u.organization_id::text AS organization_id, u.record::text AS record
+SELECT u.tbl, u.type, u.organization_id::text AS organization_id, u.record::text AS record,
+       (SELECT c.external_call_id FROM calls c WHERE c.id = u.call_id) AS call
 FROM (SELECT 'call_transcripts' AS tbl, CASE WHEN k.inserted THEN 'INSERT' ELSE 'UPDATE' END AS type, k.organization_id,
              k.record, k.call_id, k.sequence
       FROM kept k

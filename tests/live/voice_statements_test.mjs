@@ -64,7 +64,8 @@ const fresh = (events = [], before = () => '') => {
 const call = (t, columns) => ask(`SELECT ${columns} FROM calls WHERE organization_id = '${t.organization_id}'`);
 const said = (t) => ask(`SELECT sequence, speaker, content, timestamp AT TIME ZONE 'UTC' FROM call_transcripts
     WHERE organization_id = '${t.organization_id}' ORDER BY sequence`).split('\n');
-const record = (answer) => JSON.parse(answer.slice(answer.indexOf('{')));
+const record = (answer) => JSON.parse(answer.slice(answer.indexOf('{'), answer.lastIndexOf('}') + 1));
+const callOf = (answer) => answer.slice(answer.lastIndexOf('}') + 2);
 
 function permutations(list) {
     if (list.length < 2) return [list];
@@ -205,7 +206,7 @@ test('delivered three times, one by one or together, it answers nothing more and
     assert.equal(marks(), was);
 });
 
-test('answers name table, type, organization and a record without internals', () => {
+test('answers name table, type, organization, a record without internals, and the call', () => {
     const t = fresh();
     const answers = play(t, [started, ended, analysed]);
     assert.deepEqual(answers.map((a) => a.split('|').slice(0, 2).join(' ')), ['contacts INSERT', 'calls INSERT', 'calls UPDATE',
@@ -213,6 +214,7 @@ test('answers name table, type, organization and a record without internals', ()
         'call_transcripts UPDATE', 'call_transcripts UPDATE', 'call_transcripts DELETE', 'call_recordings INSERT']);
     for (const answer of answers) {
         assert.equal(answer.split('|')[2], t.organization_id);
+        assert.equal(callOf(answer), answer.startsWith('contacts') ? '' : t.call);
         assert.doesNotMatch(answer, /https:|said|version/);
     }
     assert.equal(record(answers[1]).status, 'in_progress');
@@ -386,7 +388,10 @@ test('republish tells the call, its transcript and its recording as they are', (
     assert.deepEqual(again.map((line) => line.split('|').slice(0, 2).join(' ')),
         ['calls UPDATE', 'call_transcripts UPDATE', 'call_transcripts UPDATE', 'call_recordings UPDATE']);
     assert.equal(record(again[0]).summary, 'All is well');
-    for (const line of again) assert.doesNotMatch(line, /https:/);
+    for (const line of again) {
+        assert.equal(callOf(line), t.call);
+        assert.doesNotMatch(line, /https:/);
+    }
 });
 
 // ---- recordings ----------------------------------------------------------------------------------

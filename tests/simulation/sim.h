@@ -122,6 +122,8 @@ void redis_stall_one(uint64_t ms);
 void redis_away(uint64_t ms);
 void redis_loading(uint64_t ms);
 void redis_full(uint64_t ms);
+/* Of a partition that shares a batch under way: its worker gives it up, and it alone. */
+void redis_refuse_settle(void);
 void redis_drop_group(unsigned partition);
 /* No more faults: what is stalled goes on. */
 void redis_calm(void);
@@ -141,9 +143,23 @@ void pg_orphan(unsigned worker);
 void pg_cut_one(bool executed);
 void pg_away(uint64_t ms);
 void pg_fail_next(const char *sqlstate);
+/* The next batch of several partitions: its worker dies while it is under way. */
+void pg_kill_next_mixed(void);
+/* The next batch of several partitions: its COMMIT's answer is lost, and the next try is refused, which parts it. */
+void pg_part_next_mixed(void);
 void pg_calm(void);
 /* Version of the order that is stored; -1: none. */
 int pg_version(unsigned partition, unsigned key);
+/* A worker begins: none of its partitions may share a batch before it has had one to itself. */
+void pg_worker_born(unsigned worker);
+/* A batch of this partition and of others is under way. */
+bool pg_has_mixed(unsigned partition);
+
+/* What befell batches of several partitions, in all runs. */
+struct sim_mixed {
+    unsigned long committed, refused, lost, cut, orphaned, parted;
+};
+extern struct sim_mixed sim_mixed;
 
 /* ---- workers ---- */
 

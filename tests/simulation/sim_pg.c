@@ -37,7 +37,8 @@ struct flight {
     struct row_sent rows[SIM_EVENTS_MAX], again[SIM_EVENTS_MAX], told[2 * SIM_EVENTS_MAX];
     struct letter_sent letters[SIM_EVENTS_MAX];
     char shops[SIM_PARTITIONS + 1][64];
-    unsigned n_rows, n_again, n_told, n_letters, n_shops, partition;
+    unsigned n_rows, n_again, n_told, n_letters, n_shops;
+    bool locked[SIM_PARTITIONS]; /* its transaction is about these partitions */
     char sqlstate[6];
 };
 
@@ -58,6 +59,11 @@ static struct db_pool *pools[SIM_WORKERS];
 static int orders[SIM_PARTITIONS][SIM_KEYS];
 static uint64_t away_until_ms, next_order;
 static char fail_next[6];
+static bool kill_next_mixed, cut_next_mixed;
+static unsigned
+    refuse_next_of; /* worker, when it comes with a batch of several partitions; NOBODY */
+static bool apart[SIM_WORKERS][SIM_PARTITIONS]; /* may not share a batch */
+struct sim_mixed sim_mixed;
 static bool impossible(const struct row_sent *r);
 
 /* ---- reading what was sent ---- */
@@ -176,12 +182,29 @@ static void read_shops(struct flight *f, const struct db_query *q)
     }
 }
 
+/* "{0,2}", ascending */
+static void read_locks(struct flight *f, const struct db_query *q)
+{
+    int before = -1, n = 0;
+
+    for (const char *p = q->values[0]; *p != '}'; p += n) {
+        int partition = -1;
+
+        sscanf(p, "%*c%d%n", &partition, &n);
+        if (partition <= before || partition >= SIM_PARTITIONS)
+            sim_violation("partitions are locked out of order: %s", q->values[0]);
+        f->locked[partition] = true;
+        before = partition;
+    }
+}
+
 static void read_request(struct flight *f)
 {
     static const struct {
         const char *path;
         void (*read)(struct flight *f, const struct db_query *q);
-    } statements[] = {{"schema/worker/upsert_orders.sql", read_orders},
+    } statements[] = {{"schema/worker/lock_partitions.sql", read_locks},
+                      {"schema/worker/upsert_orders.sql", read_orders},
                       {"schema/worker/republish.sql", read_again},
                       {"schema/worker/store_dead_letters.sql", read_letters},
                       {"schema/worker/lookup_shops.sql", read_shops}};
@@ -189,12 +212,28 @@ static void read_request(struct flight *f)
     for (unsigned i = 0; i < f->request->n_queries; i++) {
         const struct db_query *q = &f->request->queries[i];
 
-        if (strcmp(q->statement->path, "schema/worker/lock_partition.sql") == 0)
-            f->partition = (unsigned)atoi(q->values[0]);
         for (size_t k = 0; k < sizeof statements / sizeof statements[0]; k++)
             if (strcmp(statements[k].path, q->statement->path) == 0)
                 statements[k].read(f, q);
     }
+}
+
+static bool is_mixed(const struct flight *f)
+{
+    unsigned n = 0;
+
+    for (unsigned p = 0; p < SIM_PARTITIONS; p++)
+        n += f->locked[p];
+    return n > 1;
+}
+
+bool pg_has_mixed(unsigned partition)
+{
+    for (unsigned i = 0; i < FLIGHTS_MAX; i++)
+        if (flights[i].used && flights[i].request != NULL && flights[i].locked[partition] &&
+            is_mixed(&flights[i]))
+            return true;
+    return false;
 }
 
 /* ---- carrying out ---- */
@@ -219,9 +258,9 @@ static void commit(struct flight *f)
         struct row_sent *r = &f->rows[i];
         int *stored = &orders[r->partition][r->key];
 
-        if (r->partition != f->partition)
-            sim_violation("a row of partition %u in a transaction of %u", r->partition,
-                          f->partition);
+        if (!f->locked[r->partition])
+            sim_violation("a row of partition %u, which its transaction has not locked",
+                          r->partition);
         if ((int)r->version <= *stored)
             continue;
         *stored = (int)r->version;
@@ -237,25 +276,70 @@ static void commit(struct flight *f)
         r.version = (unsigned)orders[r.partition][r.key];
         f->told[f->n_told++] = r;
     }
-    if (!f->lookup)
-        oracle_committed(f->partition);
+    for (unsigned p = 0; p < SIM_PARTITIONS; p++)
+        if (f->locked[p])
+            oracle_committed(p);
 }
 
-static void execute(struct flight *f)
+void pg_worker_born(unsigned worker)
 {
-    f->executed = true;
+    for (unsigned p = 0; p < SIM_PARTITIONS; p++)
+        apart[worker][p] = true;
+}
+
+/* Who had trouble in company, or none yet, comes by itself first. */
+static void check_company(const struct flight *f)
+{
+    for (unsigned p = 0; p < SIM_PARTITIONS && f->request != NULL; p++)
+        if (is_mixed(f) && f->locked[p] && apart[f->worker][p])
+            sim_violation("partition %u is not to share a batch yet", p);
+}
+
+static void note_company(const struct flight *f)
+{
+    bool trouble = strcmp(f->sqlstate, "23514") == 0 || strcmp(f->sqlstate, "55P03") == 0 ||
+                   strcmp(f->sqlstate, "57014") == 0;
+
+    for (unsigned p = 0; p < SIM_PARTITIONS && f->request != NULL; p++) {
+        if (!f->locked[p])
+            continue;
+        if (trouble)
+            apart[f->worker][p] = true;
+        else if (f->sqlstate[0] == '\0' && !is_mixed(f))
+            apart[f->worker][p] = false;
+    }
+}
+
+static void carry_out(struct flight *f)
+{
     if (fail_next[0] != '\0') {
         refuse(f, fail_next);
         fail_next[0] = '\0';
         return;
     }
+    if (refuse_next_of == f->worker && is_mixed(f)) {
+        refuse(f, "55P03");
+        refuse_next_of = NOBODY;
+        sim_mixed.parted++;
+        return;
+    }
     for (unsigned i = 0; i < f->n_rows; i++) {
         if (impossible(&f->rows[i])) {
             refuse(f, "23514");
+            sim_mixed.refused += is_mixed(f);
             return;
         }
     }
     commit(f);
+    sim_mixed.committed += is_mixed(f);
+}
+
+static void execute(struct flight *f)
+{
+    f->executed = true;
+    check_company(f);
+    carry_out(f);
+    note_company(f);
 }
 
 /* The oldest of its session, and not waiting for a network. */
@@ -282,7 +366,19 @@ bool pg_step(void)
 
         if (!is_next(f))
             continue;
+        if (kill_next_mixed && is_mixed(f) && f->request != NULL) {
+            kill_next_mixed = false;
+            if (sim_chance(500))
+                execute(f);
+            worker_kill(f->worker);
+            return true;
+        }
         execute(f);
+        if (cut_next_mixed && is_mixed(f) && f->request != NULL && f->sqlstate[0] == '\0') {
+            cut_next_mixed = false;
+            refuse(f, "08006");
+            refuse_next_of = f->worker;
+        }
         if (f->request == NULL)
             f->used = false;
         return true;
@@ -430,13 +526,14 @@ static PGresult *updates_result(const struct flight *f)
 
     fill(r, names, 4);
     for (unsigned i = 0; i < f->n_told; i++) {
-        char text[64];
+        char text[128], id[40];
 
         set(r, (int)i, 0, "commerce_orders");
         set(r, (int)i, 1, "UPDATE");
-        organization(text, f->told[i].partition);
-        set(r, (int)i, 2, text);
-        snprintf(text, sizeof text, "{\"id\":\"%u\",\"v\":%u}", f->told[i].key, f->told[i].version);
+        organization(id, f->told[i].partition);
+        set(r, (int)i, 2, id);
+        snprintf(text, sizeof text, "{\"id\": \"%u\", \"v\": %u, \"integration_id\": \"%s\"}",
+                 f->told[i].key, f->told[i].version, id);
         set(r, (int)i, 3, text);
     }
     return r;
@@ -643,6 +740,7 @@ void pg_orphan(unsigned worker)
         if (!f->used || f->worker != worker || f->request == NULL)
             continue;
         f->request = NULL;
+        sim_mixed.orphaned += is_mixed(f);
         if (f->executed)
             f->used = false;
         else if (sim_chance(500))
@@ -667,6 +765,7 @@ void pg_cut_one(bool executed)
                   executed ? "after COMMIT" : "before COMMIT");
         if (executed && is_next(f))
             execute(f);
+        sim_mixed.cut += is_mixed(f);
         f->executed = true;
         refuse(f, "08006");
         return;
@@ -685,8 +784,20 @@ void pg_fail_next(const char *sqlstate)
     snprintf(fail_next, sizeof fail_next, "%s", sqlstate);
 }
 
+void pg_kill_next_mixed(void)
+{
+    kill_next_mixed = true;
+}
+
+void pg_part_next_mixed(void)
+{
+    cut_next_mixed = true;
+}
+
 void pg_calm(void)
 {
+    kill_next_mixed = cut_next_mixed = false;
+    refuse_next_of = NOBODY;
     away_until_ms = 0;
     fail_next[0] = '\0';
     for (unsigned i = 0; i < FLIGHTS_MAX; i++)
@@ -703,5 +814,7 @@ void pg_reset(void)
         for (unsigned k = 0; k < SIM_KEYS; k++)
             orders[p][k] = -1;
     away_until_ms = next_order = 0;
+    kill_next_mixed = cut_next_mixed = false;
+    refuse_next_of = NOBODY;
     fail_next[0] = '\0';
 }

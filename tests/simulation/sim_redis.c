@@ -53,6 +53,7 @@ static struct {
 static char named_holder[32];
 static uint64_t named_until_ms;
 static uint64_t away_until_ms, loading_until_ms, full_until_ms;
+static bool refuse_settle;
 
 /* ---- connections ---- */
 
@@ -409,10 +410,17 @@ static void resync(unsigned partition)
 static void publish(unsigned partition, const char *record)
 {
     struct stream *s = &streams[partition];
-    unsigned order, version;
+    unsigned order, version, of;
 
-    if (sscanf(record, "{\"id\":\"%u\",\"v\":%u}", &order, &version) != 2 || order >= SIM_KEYS)
+    if (sscanf(record,
+               "{\"id\": \"%u\", \"v\": %u, \"integration_id\": "
+               "\"%*[0-9]-%*[0-9]-%*[0-9]-%*[0-9]-%x\"}",
+               &order, &version, &of) != 3 ||
+        order >= SIM_KEYS)
         sim_violation("a live update of partition %u holds %s", partition, record);
+    if ((of & 0xff) != partition)
+        sim_violation("an update of partition %u is published by partition %u's stream", of & 0xff,
+                      partition);
     oracle_published(partition, order, version);
     if ((int)version < s->published[order])
         sim_violation("partition %u, order %u: version %u is published after %d", partition, order,
@@ -528,6 +536,12 @@ static redisReply *settle(const struct command *c, bool full)
     unsigned partition = number_of(c->argv[4]);
     int n = atoi(c->argv[8]), at = FIRST;
 
+    if (refuse_settle && pg_has_mixed(partition)) {
+        sim_trace("redis refuses to settle entries of partition %u", partition);
+        refuse_settle = false;
+        sim_mixed.lost++;
+        return reply_failure("ERR simulated");
+    }
     for (int i = 0; i < n && !full; i++, at += UPDATE_ARGS)
         publish(partition, c->argv[at + RECORD]);
     for (int i = 0; i < n && full; i++, at++)
@@ -1128,6 +1142,11 @@ void redis_loading(uint64_t ms)
     wake_blocked();
 }
 
+void redis_refuse_settle(void)
+{
+    refuse_settle = true;
+}
+
 void redis_full(uint64_t ms)
 {
     sim_trace("redis is full for %llu ms", (unsigned long long)ms);
@@ -1144,6 +1163,7 @@ void redis_drop_group(unsigned partition)
 
 void redis_calm(void)
 {
+    refuse_settle = false;
     away_until_ms = full_until_ms = 0;
     loading_until_ms = loading_until_ms == 0 ? 0 : sim_now_ms();
     end_loading();
@@ -1171,6 +1191,7 @@ void redis_reset(void)
 {
     reply_free(in_hand);
     in_hand = NULL;
+    refuse_settle = false;
     for (unsigned i = 0; i < CONNS_MAX; i++)
         if (conns[i].used)
             conn_free(&conns[i]);

@@ -74,11 +74,54 @@ handler_fn __wrap_handler_for(const char *topic)
 
 /* ---- its callbacks ---- */
 
+/* What it was given, and may settle, until it loses the partition. */
+static bool in_hand[SIM_WORKERS][SIM_EVENTS_MAX];
+
+void __real_consumer_settle(struct consumer *c, unsigned partition,
+                            const struct live_update *updates, unsigned n_updates,
+                            const struct entry_id *ids, unsigned n_ids,
+                            void (*cb)(void *ctx, bool ok), void *ctx);
+void __wrap_consumer_settle(struct consumer *c, unsigned partition,
+                            const struct live_update *updates, unsigned n_updates,
+                            const struct entry_id *ids, unsigned n_ids,
+                            void (*cb)(void *ctx, bool ok), void *ctx);
+
+static unsigned event_at(unsigned partition, struct entry_id id)
+{
+    unsigned e = 0;
+
+    while (e < sim_n_events && (!sim_events[e].sent || sim_events[e].partition != partition ||
+                                entry_id_compare(sim_events[e].id, id) != 0))
+        e++;
+    if (e == sim_n_events)
+        sim_violation("an entry of partition %u that was never sent", partition);
+    return e;
+}
+
+void __wrap_consumer_settle(struct consumer *c, unsigned partition,
+                            const struct live_update *updates, unsigned n_updates,
+                            const struct entry_id *ids, unsigned n_ids,
+                            void (*cb)(void *ctx, bool ok), void *ctx)
+{
+    for (unsigned i = 0; i < n_ids; i++) {
+        bool *mine = &in_hand[running][event_at(partition, ids[i])];
+
+        if (!*mine)
+            sim_violation("an entry of partition %u is settled, which was lost since it came",
+                          partition);
+        *mine = false;
+    }
+    __real_consumer_settle(c, partition, updates, n_updates, ids, n_ids, cb, ctx);
+}
+
 static void on_lost(void *ctx, unsigned partition, const char *reason)
 {
     struct sim_worker *w = ctx;
 
     sim_trace("worker %s loses partition %u: %s", w->id, partition, reason);
+    for (unsigned e = 0; e < sim_n_events; e++)
+        if (sim_events[e].partition == partition)
+            in_hand[w - sim_workers][e] = false;
     flow_lost(w->flow, partition);
 }
 
@@ -93,6 +136,8 @@ static void on_entries(void *ctx, unsigned partition, struct entry *first, unsig
 
     sim_trace("worker %s gets %u entries of partition %u, from delivery %u", w->id, n, partition,
               first->deliveries);
+    for (const struct entry *e = first; e != NULL; e = e->next)
+        in_hand[w - sim_workers][event_at(partition, e->id)] = true;
     flow_entries(w->flow, partition, first, n);
 }
 
@@ -318,6 +363,8 @@ void worker_start(unsigned n)
     w->life = SIM_ALIVE;
     snprintf(w->id, sizeof w->id, "worker-%u-%u", n, ++lives);
     sim_loop_init(&w->loop);
+    memset(in_hand[n], 0, sizeof in_hand[n]);
+    pg_worker_born(n);
     sim_trace("worker %s starts", w->id);
     enter(n, BEGIN);
 }

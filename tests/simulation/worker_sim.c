@@ -5,7 +5,7 @@
  *
  * Safety, at every step: nothing is acknowledged or trimmed that is not stored; a partition's events are stored in order,
  * without a gap; two workers never own one partition; nothing is published before it is committed, nor published twice
- * without a reason; only poison becomes a dead letter. Liveness, once the faults stop: everything is stored,
+ * without a reason, nor by another partition's stream; only poison becomes a dead letter. Liveness, once the faults stop: everything is stored,
  * acknowledged and published, and a worker that is told to stop leaves nothing behind in memory. */
 #include "sim.h"
 
@@ -28,6 +28,7 @@ enum {
     FAULTS_MAX = 6,
     VERSIONS_MAX = 64,
     CRASHES_MAX = 8, /* of one event before it is a dead letter */
+    LONG_RUN = 1000, /* seeds */
 };
 
 uint64_t sim_now_us;
@@ -318,6 +319,18 @@ static void fault_kill(void)
 {
     worker_kill(sim_below(SIM_WORKERS));
 }
+static void fault_kill_amid(void)
+{
+    pg_kill_next_mixed();
+}
+static void fault_part(void)
+{
+    pg_part_next_mixed();
+}
+static void fault_refuse_settle(void)
+{
+    redis_refuse_settle();
+}
 static void fault_stop(void)
 {
     worker_stop(sim_below(SIM_WORKERS));
@@ -356,6 +369,9 @@ static const struct fault {
     {"SIGTERM", fault_stop, false},
     {"allocation fails", fault_memory, false},
     {"SIGSTOP", fault_pause, false},
+    {"one partition of several in a batch is lost", fault_refuse_settle, false},
+    {"SIGKILL amid a batch of several partitions", fault_kill_amid, false},
+    {"a batch of several partitions is parted after COMMIT's answer was lost", fault_part, false},
 };
 
 enum { N_FAULTS = sizeof faults / sizeof faults[0], SIGTERM_FAULT = 12 };
@@ -606,6 +622,19 @@ static void sweep(unsigned stride)
     printf("%u faults at steps of a run: %u runs\n", N_FAULTS, runs);
 }
 
+/* A run that is long enough has seen everything happen to batches of several partitions; else it proves nothing about them. */
+static bool has_seen_all(uint64_t n)
+{
+    const struct sim_mixed *m = &sim_mixed;
+
+    printf("batches of several partitions: %lu committed, %lu refused, %lu lost one of them, %lu "
+           "lost their connection, "
+           "%lu their worker, %lu were parted after their commit\n",
+           m->committed, m->refused, m->lost, m->cut, m->orphaned, m->parted);
+    return n < LONG_RUN || (m->committed > 0 && m->refused > 0 && m->lost > 0 && m->cut > 0 &&
+                            m->orphaned > 0 && m->parted > 0);
+}
+
 /* What a process allocates once and keeps is no worker's. */
 static void warm_up(void)
 {
@@ -656,5 +685,5 @@ int main(int argc, char **argv)
     if (!sweeping)
         printf("%llu seeds from %llu on: %.0f a second\n", (unsigned long long)n,
                (unsigned long long)first, (double)n / s);
-    return 0;
+    return sweeping || has_seen_all(n) ? 0 : 1;
 }

@@ -127,7 +127,7 @@ static enum batch_step run(size_t budget, struct entry **entries)
         entries[n]->next = entries[n + 1];
         n++;
     }
-    batch_open(&b, 3, entries[0], n);
+    batch_open(&b, entries[0], n);
     while ((step = batch_decode(&b, shops, 1, budget)) == BATCH_MORE) {
     }
     if (step != BATCH_READY)
@@ -209,7 +209,7 @@ static void an_unknown_store_is_asked_for(void **state)
     (void)state;
     entries[0]->next = entries[1];
     entries[1]->next = entries[2];
-    batch_open(&b, 3, entries[0], 3);
+    batch_open(&b, entries[0], 3);
     assert_int_equal(batch_decode(&b, shops, 1, SIZE_MAX), BATCH_READY);
     domains = batch_unknown_shops(&b, &n);
     assert_int_equal(n, 2);
@@ -245,7 +245,7 @@ static const struct value *const *const *asked_about(struct entry **entries, uin
 
     for (; entries[count] != NULL; count++)
         entries[count]->next = entries[count + 1];
-    batch_open(&b, 3, entries[0], count);
+    batch_open(&b, entries[0], count);
     assert_int_equal(batch_decode(&b, shops, 1, SIZE_MAX), BATCH_READY);
     return batch_unknown_calls(&b, n);
 }
@@ -351,7 +351,7 @@ static void a_newer_envelope_is_taken_out_and_not_judged(void **state)
 /* Processes took the entry up `times` times, with this one. */
 static void decode_taken_up(struct entry *e, unsigned times)
 {
-    batch_open(&b, 3, e, 1);
+    batch_open(&b, e, 1);
     b.taken_up = times;
     assert_int_equal(batch_decode(&b, shops, 1, SIZE_MAX), BATCH_READY);
 }
@@ -407,7 +407,7 @@ static void no_entry_is_left_out_whatever_the_memory(void **state)
             assert_true(++rounds < 1000);
             for (struct entry *e = list; e != NULL; e = e->next)
                 n++;
-            batch_open(&b, 3, list, n);
+            batch_open(&b, list, n);
             step = batch_decode(&b, shops, 1, SIZE_MAX);
             if (step == BATCH_READY)
                 step = batch_handle(&b, SIZE_MAX);

@@ -429,10 +429,12 @@ static struct encoded encoded;
 
 static enum encode_result encode(uint32_t lo, uint32_t hi)
 {
+    static const uint16_t partitions[] = {7, 255};
     struct encode_input in = {.rows = &rows,
                               .lo = lo,
                               .hi = hi,
-                              .partition = 7,
+                              .partitions = partitions,
+                              .n_partitions = 2,
                               .letters = letters,
                               .again = again,
                               .traced = traced,
@@ -470,8 +472,8 @@ static void a_request_is_in_lock_order_and_leaves_out_what_is_empty(void **state
     line("a", 0, 1, "x");
     assert_int_equal(encode(0, 2), ENCODE_OK);
     assert_string_equal(statements(),
-                        "lock_partition/1 upsert_orders/45 settle_carts/6 rollup_apply/0");
-    assert_string_equal(encoded.queries[0].values[0], "7");
+                        "lock_partitions/1 upsert_orders/45 settle_carts/6 rollup_apply/0");
+    assert_string_equal(encoded.queries[0].values[0], "{7,255}");
     assert_string_equal(decoded(encoded.queries[1].values[1], encoded.queries[1].lengths[1]), "a");
     assert_string_equal(decoded(encoded.queries[1].values[COLUMNS_orders + 5],
                                 encoded.queries[1].lengths[COLUMNS_orders + 5]),
@@ -496,12 +498,12 @@ static void what_may_have_been_stored_before_is_published_again(void **state)
     assert_int_equal(encode(0, 3), ENCODE_OK);
     assert_string_equal(
         statements(),
-        "lock_partition/1 apply_deletions/6 upsert_orders/45 republish/10 rollup_apply/0");
+        "lock_partitions/1 apply_deletions/6 upsert_orders/45 republish/10 rollup_apply/0");
     assert_string_equal(decoded(encoded.queries[3].values[1], encoded.queries[3].lengths[1]),
                         "b,c");
     assert_string_equal(decoded(encoded.queries[3].values[3], encoded.queries[3].lengths[3]), "");
     assert_int_equal(encode(0, 1), ENCODE_OK);
-    assert_string_equal(statements(), "lock_partition/1 upsert_orders/45 rollup_apply/0");
+    assert_string_equal(statements(), "lock_partitions/1 upsert_orders/45 rollup_apply/0");
 }
 
 static const char *column(unsigned query, unsigned c)
@@ -546,7 +548,7 @@ static void what_may_speak_of_somebody_redacted_is_asked_about(void **state)
     call(4, "c", "1");
     traced[1] = traced[2] = traced[3] = traced[4] = true;
     assert_int_equal(encode(0, 5), ENCODE_OK);
-    assert_string_equal(statements(), "lock_partition/1 upsert_customers/13 upsert_orders/45 "
+    assert_string_equal(statements(), "lock_partitions/1 upsert_customers/13 upsert_orders/45 "
                                       "upsert_calls/25 covered_events/10 rollup_apply/0");
     assert_string_equal(column(4, 0), "1,2,3,4");
     assert_string_equal(column(4, 1), "order,order,customer,call");
@@ -556,7 +558,7 @@ static void what_may_speak_of_somebody_redacted_is_asked_about(void **state)
     assert_string_equal(column(4, 6), "p,p,null,null"); /* families share phones */
     assert_string_equal(column(4, 9), "null,null,null,retell");
     assert_int_equal(encode(0, 1), ENCODE_OK);
-    assert_string_equal(statements(), "lock_partition/1 upsert_orders/45 rollup_apply/0");
+    assert_string_equal(statements(), "lock_partitions/1 upsert_orders/45 rollup_apply/0");
 }
 
 static void every_version_of_a_call_travels_once(void **state)
@@ -569,7 +571,7 @@ static void every_version_of_a_call_travels_once(void **state)
     again[2] = true;
     assert_int_equal(encode(0, 4), ENCODE_OK);
     assert_string_equal(statements(),
-                        "lock_partition/1 upsert_calls/25 republish/10 rollup_apply/0");
+                        "lock_partitions/1 upsert_calls/25 republish/10 rollup_apply/0");
     assert_string_equal(column(1, COL_calls_external_call_id), "a,b,b");
     assert_string_equal(column(1, COL_calls_source_version), "31,33,32");
     assert_string_equal(column(2, 4), "retell");
@@ -597,7 +599,7 @@ static void of_whole_transcripts_only_the_newest_travels(void **state)
     turn("c", "1", 0, true, "alone");
     assert_int_equal(encode(0, 7), ENCODE_OK);
     assert_string_equal(statements(),
-                        "lock_partition/1 upsert_calls/25 upsert_transcripts/10 rollup_apply/0");
+                        "lock_partitions/1 upsert_calls/25 upsert_transcripts/10 rollup_apply/0");
     assert_string_equal(column(2, COL_call_turns_content), "one,two,first,second,alone");
     assert_int_equal(encode(0, 1), ENCODE_OK); /* as when the newer ones turned out bad */
     assert_string_equal(column(2, COL_call_turns_content), "old");
@@ -613,12 +615,12 @@ static void letters_travel_with_the_batch(void **state)
     letters[1] = &letter;
     assert_int_equal(encode(0, 2), ENCODE_OK);
     assert_string_equal(statements(),
-                        "lock_partition/1 upsert_orders/45 store_dead_letters/16 rollup_apply/0");
+                        "lock_partitions/1 upsert_orders/45 store_dead_letters/16 rollup_apply/0");
     assert_string_equal(
         decoded(encoded.queries[2].values[DEAD_REASON], encoded.queries[2].lengths[DEAD_REASON]),
         "malformed_body");
     assert_int_equal(encode(0, 1), ENCODE_OK);
-    assert_string_equal(statements(), "lock_partition/1 upsert_orders/45 rollup_apply/0");
+    assert_string_equal(statements(), "lock_partitions/1 upsert_orders/45 rollup_apply/0");
 }
 
 static void without_rows_there_is_nothing_to_run(void **state)

@@ -3,6 +3,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #include <cmocka.h>
@@ -48,7 +49,11 @@ static void drop(struct entry *e)
 
 static void add(unsigned partition, uint64_t from, unsigned n, uint32_t deliveries, uint64_t now)
 {
-    planner_add(&p, partition, list(from, n, deliveries), n, now);
+    struct entry *first = list(from, n, deliveries);
+
+    for (struct entry *e = first; e != NULL; e = e->next)
+        e->partition = partition;
+    planner_add(&p, partition, first, n, now);
 }
 
 /* Takes the next batch: number of entries, 0 if there is none now. */
@@ -59,10 +64,40 @@ static unsigned take(uint64_t now)
     return batch.n;
 }
 
+static void over(const struct planner_batch *b)
+{
+    drop(b->first);
+    planner_done(&p, b);
+}
+
 static void done(void)
 {
-    drop(batch.first);
-    planner_done(&p, batch.partition);
+    over(&batch);
+}
+
+/* Every partition has had a batch of its own. */
+static void together(void)
+{
+    for (unsigned i = 0; i < limits.partitions; i++)
+        planner_apart(&p, i, false);
+}
+
+/* "0:1,2 3:7": the ids of the batch, by partition. */
+static const char *contents(void)
+{
+    static char text[256];
+    char *at = text;
+    const struct entry *before = NULL;
+
+    *at = '\0';
+    for (const struct entry *e = batch.first; e != NULL; before = e, e = e->next) {
+        if (before == NULL || before->partition != e->partition)
+            at += sprintf(at, "%s%u:", before == NULL ? "" : " ", e->partition);
+        else
+            at += sprintf(at, ",");
+        at += sprintf(at, "%u", (unsigned)e->id.ms);
+    }
+    return text;
 }
 
 static int begin(void **state)
@@ -85,7 +120,7 @@ static void alone_on_an_idle_system_an_entry_goes_at_once(void **state)
     (void)state;
     add(1, 100, 1, 1, 1000);
     assert_int_equal(take(1000), 1);
-    assert_int_equal(batch.partition, 1);
+    assert_int_equal(batch.partitions[0], 1);
     assert_int_equal(batch.first->id.ms, 100);
     done();
 }
@@ -104,8 +139,7 @@ static void while_others_are_written_a_batch_may_grow_for_a_moment(void **state)
     add(1, 4, 2, 1, 1003);
     assert_int_equal(take(1006), 5); /* the first entry's five milliseconds */
     done();
-    drop(first.first);
-    planner_done(&p, 0);
+    over(&first);
 }
 
 static void a_full_batch_does_not_linger(void **state)
@@ -119,8 +153,7 @@ static void a_full_batch_does_not_linger(void **state)
     add(1, 1, 25, 1, 1000);
     assert_int_equal(take(1000), 10);
     done();
-    drop(first.first);
-    planner_done(&p, 0);
+    over(&first);
     assert_int_equal(take(1000), 10); /* the rest has waited long enough */
     done();
     assert_int_equal(take(1000), 5);
@@ -146,8 +179,7 @@ static void what_is_made_ready_ahead_is_full(void **state)
     done();
     add(2, 1, 1, 1, 2000);
     assert_int_equal(take(3000), 0);
-    drop(first.first);
-    planner_done(&p, 0);
+    over(&first);
     assert_int_equal(take(3000), 1); /* and now it goes at once */
     done();
 }
@@ -173,12 +205,12 @@ static void a_held_partition_begins_nothing_and_others_go_on(void **state)
     add(1, 1, 3, 1, 0);
     planner_hold(&p, 0, true);
     assert_int_equal(take(100), 3);
-    assert_int_equal(batch.partition, 1);
+    assert_int_equal(batch.partitions[0], 1);
     done();
     assert_int_equal(take(100), 0);
     planner_hold(&p, 0, false);
     assert_int_equal(take(100), 3);
-    assert_int_equal(batch.partition, 0);
+    assert_int_equal(batch.partitions[0], 0);
     done();
 }
 
@@ -194,12 +226,10 @@ static void no_more_batches_than_connections(void **state)
     assert_int_equal(take(100), 10);
     b = batch;
     assert_int_equal(take(100), 0);
-    drop(a.first);
-    planner_done(&p, a.partition);
+    over(&a);
     assert_int_equal(take(100), 10);
     done();
-    drop(b.first);
-    planner_done(&p, b.partition);
+    over(&b);
 }
 
 static void partitions_take_turns_however_much_one_of_them_has(void **state)
@@ -212,7 +242,7 @@ static void partitions_take_turns_however_much_one_of_them_has(void **state)
     add(1, 1, 40, 1, 0);
     for (unsigned i = 0; i < 12; i++) {
         assert_int_equal(take(100), 10);
-        turns[batch.partition]++;
+        turns[batch.partitions[0]]++;
         done();
     }
     assert_int_equal(turns[0], 4);
@@ -276,11 +306,10 @@ static void an_entry_seen_in_two_crashes_runs_alone(void **state)
     other = batch;
     add(0, 1, 3, DELIVERIES_ALONE, 0);
     assert_int_equal(take(100), 0); /* not beside another batch */
-    drop(other.first);
-    planner_done(&p, 1);
+    over(&other);
     add(1, 10, 4, 1, 0);
     assert_int_equal(take(200), 1);
-    assert_int_equal(batch.partition, 0);
+    assert_int_equal(batch.partitions[0], 0);
     assert_true(batch.suspect);
     other = batch;
     assert_int_equal(take(200), 0); /* and nothing beside it */
@@ -349,8 +378,180 @@ static void at_the_end_nothing_lingers(void **state)
     p.hurry = true;
     assert_int_equal(take(1000), 1);
     done();
-    drop(first.first);
-    planner_done(&p, 0);
+    over(&first);
+}
+
+/* ---- several partitions in one batch ---- */
+
+static void who_has_little_comes_along(void **state)
+{
+    (void)state;
+    together();
+    add(2, 1, 2, 1, 0);
+    add(0, 5, 3, 1, 0);
+    add(3, 9, 1, 1, 0);
+    assert_int_equal(take(100), 6);
+    assert_string_equal(contents(), "0:5,6,7 2:1,2 3:9");
+    assert_int_equal(batch.n_partitions, 3);
+    assert_int_equal(batch.partitions[0], 0);
+    assert_int_equal(batch.partitions[1], 2);
+    assert_int_equal(batch.partitions[2], 3);
+    add(2, 3, 1, 1, 0);
+    add(1, 1, 1, 1, 0);
+    planner_put_back(&p, 3, list(9, 0, 1), 0);
+    done();
+    assert_int_equal(take(100), 2);
+    assert_string_equal(contents(), "1:1 2:3"); /* it is partition 1's turn */
+    done();
+}
+
+static void the_partition_whose_turn_it_is_comes_first_but_locks_are_in_order(void **state)
+{
+    (void)state;
+    together();
+    add(2, 1, 1, 1, 0);
+    assert_int_equal(take(100), 1);
+    done();
+    add(0, 1, 1, 1, 0);
+    add(3, 1, 1, 1, 0);
+    add(1, 1, 1, 1, 0);
+    assert_int_equal(take(100), 3);
+    assert_string_equal(contents(), "3:1 0:1 1:1");
+    assert_memory_equal(batch.partitions, ((uint16_t[]){0, 1, 3}), 3 * sizeof(uint16_t));
+    done();
+}
+
+static void who_does_not_fit_waits_for_its_turn(void **state)
+{
+    (void)state;
+    together();
+    add(0, 1, 4, 1, 0);
+    add(1, 1, 7, 1, 0); /* 4 + 7 > 10 */
+    add(2, 1, 6, 1, 0);
+    assert_int_equal(take(100), 10);
+    assert_string_equal(contents(), "0:1,2,3,4 2:1,2,3,4,5,6");
+    done();
+    assert_int_equal(take(100), 7);
+    done();
+    add(0, 1, 4, 1, 0);
+    p.queues[0].first->len = 6 * ENTRY_BYTES; /* bytes count, too */
+    p.queues[0].bytes = 9 * ENTRY_BYTES;
+    add(1, 1, 2, 1, 0);
+    p.turn = 0;
+    assert_int_equal(take(100), 4);
+    done();
+    assert_int_equal(take(100), 2);
+    done();
+}
+
+static void together_they_are_full_or_have_waited(void **state)
+{
+    struct planner_batch first;
+
+    (void)state;
+    together();
+    add(3, 1, 1, 1, 1000);
+    assert_int_equal(take(1000), 1);
+    first = batch;
+    add(0, 1, 4, 1, 1001);
+    add(1, 1, 4, 1, 1002);
+    assert_int_equal(take(1003), 0);
+    assert_int_equal(wake, 1006); /* the oldest one's */
+    add(2, 1, 2, 1, 1003);
+    assert_int_equal(take(1003), 10);
+    over(&first);
+    done();
+}
+
+static void a_partition_stays_apart_until_it_is_known_to_be_sound(void **state)
+{
+    struct planner_batch first;
+
+    (void)state;
+    together();
+    planner_apart(&p, 1, true);
+    for (unsigned i = 0; i < 3; i++)
+        add(i, 1, 2, 1, 0);
+    assert_int_equal(take(100), 4);
+    assert_string_equal(contents(), "0:1,2 2:1,2");
+    first = batch;
+    assert_int_equal(take(100), 2);
+    assert_string_equal(contents(), "1:1,2");
+    done();
+    over(&first);
+    planner_apart(&p, 1, false);
+    add(1, 3, 1, 1, 0);
+    add(2, 3, 1, 1, 0);
+    assert_int_equal(take(100), 2);
+    done();
+    drop(planner_lose(&p, 1)); /* somebody else may hold it when it comes back */
+    add(1, 4, 1, 1, 0);
+    add(2, 4, 1, 1, 0);
+    assert_int_equal(take(100), 1);
+    done();
+    assert_int_equal(take(100), 1);
+    done();
+}
+
+static void a_suspect_neither_comes_along_nor_takes_others(void **state)
+{
+    (void)state;
+    together();
+    add(0, 1, 2, 1, 0);
+    add(1, 1, 1, 1, 0);
+    add(1, 2, 1, DELIVERIES_ALONE, 0); /* behind a sound one */
+    add(2, 1, 1, 1, 0);
+    assert_int_equal(take(100), 3);
+    assert_string_equal(contents(), "0:1,2 2:1");
+    done();
+    add(3, 1, 1, 1, 0);
+    assert_int_equal(take(100), 2);
+    assert_string_equal(contents(), "1:1 3:1");
+    done();
+    add(2, 2, 1, 1, 0);
+    assert_int_equal(take(100), 1);
+    assert_string_equal(contents(), "2:2");
+    assert_false(batch.suspect);
+    done();
+    add(3, 2, 1, 1, 0);
+    p.turn = 1;
+    assert_int_equal(take(100), 1);
+    assert_string_equal(contents(), "1:2");
+    assert_true(batch.suspect);
+    done();
+    assert_int_equal(take(100), 1);
+    done();
+}
+
+static void held_ones_do_not_come_along(void **state)
+{
+    (void)state;
+    together();
+    add(0, 1, 1, 1, 0);
+    add(1, 1, 1, 1, 0);
+    planner_hold(&p, 1, true);
+    assert_int_equal(take(100), 1);
+    done();
+    planner_hold(&p, 1, false);
+    assert_int_equal(take(100), 1);
+    done();
+}
+
+static void what_is_put_back_is_suspected_as_if_it_had_not_been_taken(void **state)
+{
+    (void)state;
+    add(0, 1, 10, 1, 0);
+    add(0, 11, 1, DELIVERIES_ALONE, 0); /* no batch can have reached it */
+    assert_int_equal(take(100), 10);
+    planner_put_back(&p, 0, batch.first, 100);
+    batch.first = NULL;
+    done();
+    assert_int_equal(p.queues[0].taken, 0);
+    assert_int_equal(take(100), 10);
+    done();
+    assert_int_equal(take(100), 1);
+    assert_false(batch.suspect);
+    done();
 }
 
 #define T(name) cmocka_unit_test_setup_teardown(name, begin, end)
@@ -374,6 +575,14 @@ int main(void)
         T(entries_that_no_batch_can_have_reached_are_not_suspected),
         T(deliveries_that_this_process_survived_do_not_count),
         T(at_the_end_nothing_lingers),
+        T(who_has_little_comes_along),
+        T(the_partition_whose_turn_it_is_comes_first_but_locks_are_in_order),
+        T(who_does_not_fit_waits_for_its_turn),
+        T(together_they_are_full_or_have_waited),
+        T(a_partition_stays_apart_until_it_is_known_to_be_sound),
+        T(a_suspect_neither_comes_along_nor_takes_others),
+        T(held_ones_do_not_come_along),
+        T(what_is_put_back_is_suspected_as_if_it_had_not_been_taken),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

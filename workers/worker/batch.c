@@ -60,19 +60,18 @@ void batch_reopen(struct batch *b)
     }
 }
 
-void batch_open(struct batch *b, unsigned partition, struct entry *first, uint32_t n)
+void batch_open(struct batch *b, struct entry *first, uint32_t n)
 {
     struct entry *e = first;
 
     assert(n > 0 && n <= b->capacity);
     assert(b->rest == NULL && b->newer == NULL);
-    b->partition = partition;
     b->n = n;
     b->taken_up = 0;
     b->cut = false;
     for (uint32_t i = 0; i < n; i++, e = e->next) {
         b->items[i].entry = e;
-        b->again[i] = e->deliveries > 1;
+        b->again[i] = e->deliveries > 1 || e->unanswered;
     }
     batch_reopen(b);
 }
@@ -430,6 +429,12 @@ struct entry *batch_take_newer(struct batch *b, unsigned *n)
     b->newer = NULL;
     b->n_newer = 0;
     return newer;
+}
+
+void batch_note_again(struct batch *b, uint32_t lo, uint32_t hi)
+{
+    for (uint32_t i = lo; i < hi; i++)
+        b->again[i] = b->items[i].entry->unanswered = true;
 }
 
 void batch_drop(struct batch *b, uint32_t lo, uint32_t hi)

@@ -66,7 +66,6 @@ enum batch_step {
 };
 
 struct batch {
-    unsigned partition;
     uint32_t n, capacity;
     struct batch_item *items;
     struct dead_letter **letters; /* by item; NULL: none */
@@ -92,8 +91,8 @@ struct batch {
 bool batch_init(struct batch *b, uint32_t capacity, size_t body_max);
 void batch_free(struct batch *b);
 
-/* Takes over the list. */
-void batch_open(struct batch *b, unsigned partition, struct entry *first, uint32_t n);
+/* Takes over the list: n entries, one partition's after another's. */
+void batch_open(struct batch *b, struct entry *first, uint32_t n);
 
 /* Starts anew with the same entries: their owners are to be found again. */
 void batch_reopen(struct batch *b);
@@ -125,6 +124,10 @@ void batch_condemn(struct batch *b, uint32_t i, const char *reason, const char *
 /* Entries that are not part of the batch (any more), as lists; the caller takes them over. */
 struct entry *batch_take_rest(struct batch *b);
 struct entry *batch_take_newer(struct batch *b, unsigned *n);
+
+/* The answer about [lo, hi) was lost: they may have been stored without anybody being told. Their entries remember it,
+ * whichever batch they come into. */
+void batch_note_again(struct batch *b, uint32_t lo, uint32_t hi);
 
 /* Frees entries [lo, hi). */
 void batch_drop(struct batch *b, uint32_t lo, uint32_t hi);

@@ -39,7 +39,7 @@ static const struct batch_statement {
 
 enum { N_STATEMENTS = sizeof statements / sizeof statements[0] };
 
-static const struct db_statement lock_partition = {"schema/worker/lock_partition.sql"};
+static const struct db_statement lock_partitions = {"schema/worker/lock_partitions.sql"};
 static const struct db_statement store_dead_letters = {"schema/worker/store_dead_letters.sql"};
 static const struct db_statement republish = {"schema/worker/republish.sql"};
 static const struct db_statement covered_events = {"schema/worker/covered_events.sql"};
@@ -438,17 +438,21 @@ static enum encode_result add_covered(const struct encode_input *in, struct aren
 
 /* ---- the whole ---- */
 
-static enum encode_result add_lock(const struct encode_input *in, struct arena *arena,
-                                   struct encoded *out)
+static enum encode_result add_locks(const struct encode_input *in, struct arena *arena,
+                                    struct encoded *out)
 {
-    char text[16];
-    struct params p;
+    enum { DIGITS = sizeof "65535," - 1 };
+    char *text = arena_alloc(arena, in->n_partitions * DIGITS + sizeof "{}"), *p = text;
+    struct params params;
 
-    snprintf(text, sizeof text, "%u", in->partition);
-    if (!params_begin(&p, arena, 1))
+    assert(in->n_partitions > 0);
+    if (text == NULL || !params_begin(&params, arena, 1))
         return ENCODE_FULL;
-    params_add(&p, arena_copy(arena, text, strlen(text)), 0, 0);
-    return push(out, &lock_partition, &p);
+    for (unsigned i = 0; i < in->n_partitions; i++)
+        p += sprintf(p, "%c%u", i == 0 ? '{' : ',', in->partitions[i]);
+    memcpy(p, "}", 2);
+    params_add(&params, text, 0, 0);
+    return push(out, &lock_partitions, &params);
 }
 
 enum encode_result encode_batch(const struct encode_input *in, struct arena *arena,
@@ -459,7 +463,7 @@ enum encode_result encode_batch(const struct encode_input *in, struct arena *are
 
     assert(in->lo < in->hi);
     out->n = 0;
-    r = add_lock(in, arena, out);
+    r = add_locks(in, arena, out);
     for (unsigned i = 0; r == ENCODE_OK && i < N_STATEMENTS; i++)
         r = statements[i].versions ? add_versions(in, &statements[i], arena, out)
                                    : add_statement(in, &statements[i], arena, out);

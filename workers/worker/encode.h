@@ -1,5 +1,5 @@
 /* The rows of a range of a batch as one database request. Pure: no connection, no clock.
- * The request: lock_partition; the statements of statements.def that have rows, each once per round
+ * The request: lock_partitions; the statements of statements.def that have rows, each once per round
  * (merge.h); dead letters; current rows for entries that were delivered before; which events speak of
  * somebody who was redacted; rollup_apply. */
 #ifndef WORKER_ENCODE_H
@@ -11,8 +11,9 @@
 
 struct encode_input {
     const struct rows *rows;
-    uint32_t lo, hi; /* events */
-    unsigned partition;
+    uint32_t lo, hi;            /* events */
+    const uint16_t *partitions; /* whose events they are, ascending */
+    unsigned n_partitions;
     struct dead_letter *const *letters; /* by event; NULL: none */
     const bool *again;  /* by event: it may have been stored before, without anybody being told */
     const bool *traced; /* by event: it may speak of somebody who was redacted */

@@ -52,7 +52,7 @@ void flow_kick(struct flow *f)
 void slot_absolve(struct slot *s)
 {
     if (s->counted)
-        consumer_absolve(s->flow->consumer, s->batch.partition, s->suspect_id);
+        consumer_absolve(s->flow->consumer, slot_partition(s), s->suspect_id);
     s->counted = false;
 }
 
@@ -60,7 +60,7 @@ static void on_counted(void *ctx, unsigned times)
 {
     struct slot *s = ctx;
 
-    if (s->lost || s->flow->closed) {
+    if (slot_is_lost(s) || s->flow->closed) {
         slot_close(s);
         return;
     }
@@ -78,7 +78,7 @@ static void count(struct slot *s)
 {
     s->state = SLOT_RUNNING;
     s->counted =
-        consumer_suspect(s->flow->consumer, s->batch.partition, s->suspect_id, on_counted, s);
+        consumer_suspect(s->flow->consumer, slot_partition(s), s->suspect_id, on_counted, s);
     if (!s->counted) /* the partition will be lost in a moment */
         slot_pause(s, s->resume, SUSPECT_RETRY_MS);
 }
@@ -92,23 +92,69 @@ void slot_pause(struct slot *s, enum slot_state resume, uint64_t ms)
     flow_kick(s->flow); /* which sets the timer */
 }
 
+/* Among others again, or apart from them: by how its last batch of its own went. */
+static void place(struct slot *s)
+{
+    if (slot_is_mixed(s) || slot_is_lost(s))
+        return;
+    if (s->faulty)
+        planner_apart(&s->flow->planner, slot_partition(s), true);
+    else if (s->stored)
+        planner_apart(&s->flow->planner, slot_partition(s), false);
+}
+
 void slot_close(struct slot *s)
 {
     struct flow *f = s->flow;
     struct batch *b = &s->batch;
-    bool grow = b->cut && b->arena.size < BATCH_ARENA_KEEP;
+    bool grow = b->cut && b->arena.size < BATCH_ARENA_KEEP, held = false;
 
     slot_absolve(s);
+    place(s);
     free_list(batch_take_all(b));
     if (grow)
         batch_grow(b);
     else
         batch_shrink(b);
     s->state = SLOT_FREE;
-    planner_done(&f->planner, b->partition);
-    if (f->planner.queues[b->partition].held)
+    planner_done(&f->planner, &s->plan);
+    for (unsigned i = 0; i < s->plan.n_partitions; i++)
+        held = held || f->planner.queues[s->plan.partitions[i]].held;
+    if (held)
         f->options.on_quiet(f->options.ctx);
     flow_kick(f);
+}
+
+/* The list, one partition's entries after another's, goes back to where it came from. */
+static void put_back(struct slot *s, struct entry *list)
+{
+    struct flow *f = s->flow;
+
+    while (list != NULL) {
+        struct entry *first = list, *last = list;
+
+        while (last->next != NULL && last->next->partition == first->partition)
+            last = last->next;
+        list = last->next;
+        last->next = NULL;
+        if (s->lost[first->partition])
+            free_list(first);
+        else
+            planner_put_back(&f->planner, first->partition, first, uv_now(f->options.loop));
+    }
+}
+
+void slot_disband(struct slot *s)
+{
+    put_back(s, batch_take_all(&s->batch));
+    slot_close(s);
+}
+
+void slot_part(struct slot *s)
+{
+    for (unsigned i = 0; i < s->plan.n_partitions; i++)
+        planner_apart(&s->flow->planner, s->plan.partitions[i], true);
+    slot_disband(s);
 }
 
 void flow_stop(struct flow *f, const char *sqlstate, const char *message)
@@ -128,36 +174,41 @@ void flow_resume(struct flow *f)
 
 /* ---- slots ---- */
 
-/* What left the batch while it was decoded or handled. */
-static void take_back(struct slot *s)
+static void keep_newer(struct flow *f, struct entry *list, unsigned n)
 {
-    struct flow *f = s->flow;
-    unsigned n;
-    struct entry *newer = batch_take_newer(&s->batch, &n), **link = &f->newer[s->batch.partition];
+    log_warn("entries of a newer version wait for a worker that can read them", "entries",
+             log_num(n), NULL);
+    while (list != NULL) {
+        struct entry *e = list, **link = &f->newer[e->partition];
 
-    planner_put_back(&f->planner, s->batch.partition, batch_take_rest(&s->batch),
-                     uv_now(f->options.loop));
-    if (newer == NULL)
-        return;
-    log_warn("entries of a newer version wait for a worker that can read them", "partition",
-             log_num(s->batch.partition), "entries", log_num(n), NULL);
-    while (*link != NULL)
-        link = &(*link)->next;
-    *link = newer;
+        list = e->next;
+        e->next = NULL;
+        while (*link != NULL)
+            link = &(*link)->next;
+        *link = e;
+    }
     f->n_newer += n;
     metric_add(worker_metrics.newer, n);
     metric_set(worker_metrics.newer_waiting, f->n_newer);
 }
 
+/* What left the batch while it was decoded or handled. */
+static void take_back(struct slot *s)
+{
+    unsigned n;
+    struct entry *newer = batch_take_newer(&s->batch, &n);
+
+    put_back(s, batch_take_rest(&s->batch));
+    if (newer != NULL)
+        keep_newer(s->flow, newer, n);
+}
+
 /* The first entry needs a larger arena: everything goes back and comes again. */
 static void grow(struct slot *s)
 {
-    struct flow *f = s->flow;
-    struct entry *all = batch_take_all(&s->batch);
-
-    planner_put_back(&f->planner, s->batch.partition, all, uv_now(f->options.loop));
+    put_back(s, batch_take_all(&s->batch));
     if (!batch_grow(&s->batch))
-        log_error("no memory for a large event", "partition", log_num(s->batch.partition), NULL);
+        log_error("no memory for a large event", NULL);
     s->batch.cut = false;
     s->counted = false; /* it is taken up again at once: the count goes on */
     slot_close(s);
@@ -241,12 +292,15 @@ static uint64_t begin_batches(struct flow *f)
         struct slot *s = free_slot(f);
 
         assert(s != NULL); /* as many as the planner may have under way */
-        batch_open(&s->batch, plan.partition, plan.first, plan.n);
+        batch_open(&s->batch, plan.first, plan.n);
+        s->plan = plan;
+        memset(s->lost, 0, sizeof s->lost);
+        s->n_lost = 0;
         s->suspect = plan.suspect;
         s->suspect_id = plan.first->id;
         s->resume = SLOT_DECODING;
         s->state = s->suspect ? SLOT_COUNTING : SLOT_DECODING;
-        s->lost = s->refreshed = s->minimal = false;
+        s->faulty = s->stored = s->refreshed = s->minimal = false;
         s->begun_us = (uint64_t)wall_us();
     }
     return wake;
@@ -308,6 +362,24 @@ static unsigned length(const struct entry *e)
     return n;
 }
 
+static bool has_partition(const struct slot *s, unsigned partition)
+{
+    for (unsigned i = 0; i < s->plan.n_partitions; i++)
+        if (s->plan.partitions[i] == partition)
+            return s->state != SLOT_FREE;
+    return false;
+}
+
+/* What is under way for it goes on, for the others in it, but is not settled for it. */
+static void slot_lose(struct slot *s, unsigned partition)
+{
+    s->n_lost += !s->lost[partition];
+    s->lost[partition] = true;
+    slot_absolve(s);
+    if (is_working(s) || s->state == SLOT_PAUSED)
+        slot_disband(s); /* nobody waits for an answer */
+}
+
 void flow_lost(struct flow *f, unsigned partition)
 {
     free_list(planner_lose(&f->planner, partition));
@@ -315,29 +387,22 @@ void flow_lost(struct flow *f, unsigned partition)
     free_list(f->newer[partition]);
     f->newer[partition] = NULL;
     metric_set(worker_metrics.newer_waiting, f->n_newer);
-    for (unsigned i = 0; i < f->n_slots; i++) {
-        struct slot *s = &f->slots[i];
-
-        if (s->state == SLOT_FREE || s->batch.partition != partition)
-            continue;
-        s->lost = true;
-        slot_absolve(s);
-        if (is_working(s) || s->state == SLOT_PAUSED)
-            slot_close(s); /* nobody waits for an answer */
-    }
+    for (unsigned i = 0; i < f->n_slots; i++)
+        if (has_partition(&f->slots[i], partition))
+            slot_lose(&f->slots[i], partition);
     flow_kick(f);
 }
 
 /* Who waits for a database that is away is not what ends the process meanwhile. */
 static void count_while_running(struct slot *s, bool running)
 {
-    if (!s->suspect || s->state != SLOT_RUNNING || s->lost)
+    if (!s->suspect || s->state != SLOT_RUNNING || slot_is_lost(s))
         return;
     if (!running)
         slot_absolve(s);
     else if (!s->counted)
         s->counted =
-            consumer_suspect(s->flow->consumer, s->batch.partition, s->suspect_id, NULL, NULL);
+            consumer_suspect(s->flow->consumer, slot_partition(s), s->suspect_id, NULL, NULL);
 }
 
 void flow_hold(struct flow *f, unsigned partition, bool held)

@@ -4,14 +4,16 @@
  *   planner.c   which entries are the next batch          batch.c     entries -> rows (pure)
  *   flow.c      turns of the loop, slots                  lookup.c    whose the entries are
  *   store.c     rows -> transaction -> live updates, XACK; what failed, why
+ *   origin.c    by whose stream an update leaves
  *
  * Happy path: flow_entries -> a slot takes a batch -> decoded, handled, encoded in slices ->
  * db_submit -> COMMIT -> consumer_settle -> the slot is free. Failures: PostgreSQL away: nothing
  * new is begun, at most the window of each partition waits in memory, all resumes by itself. A row
- * at fault: the batch is bisected, the culprit becomes a dead letter. A program that does not fit
+ * at fault: the batch is bisected, the culprit becomes a dead letter; a batch of several partitions is parted before, so that
+ * it keeps only its own partition waiting. A program that does not fit
  * its database (42*, 28*, 3D*, XX*): nothing is begun, flow_problem() says so, one batch tries
  * again every few seconds. Partition lost: its entries are forgotten; what was sent may still
- * commit, which is harmless.
+ * commit, which is harmless, and is settled for the other partitions of its batch only.
  *
  * An event that kills the process: what was in the hands of two dead processes is taken up alone, after Redis was told so.
  * Only a process that ends right then leaves that note behind; the third to find the entry so noted (TAKEN_UP_MAX)

@@ -46,6 +46,11 @@ struct slot {
     struct flow *flow;
     enum slot_state state, resume;
     uint64_t wake_ms;
+    struct planner_batch plan; /* whose partitions are the slot's until slot_close() */
+    bool lost[PARTITIONS_MAX]; /* of these: nothing of them is settled any more */
+    unsigned n_lost;
+    bool faulty; /* it was not stored at once */
+    bool stored; /* something of it is */
     struct batch batch;
     struct arena out; /* encoded parameters of the range under way */
     struct encoded encoded;
@@ -59,7 +64,6 @@ struct slot {
     bool suspect;       /* its one entry may be what kills */
     bool counted;       /* Redis was told that it is taken up, and not yet that we came back */
     struct entry_id suspect_id;
-    bool lost;         /* its partition was: nothing is settled any more */
     bool refreshed;    /* its owners were asked for anew, after a foreign key had failed */
     bool minimal;      /* the letter of the range under way could not be stored in full */
     unsigned attempts; /* failures of the range under way */
@@ -104,8 +108,33 @@ struct flow {
 /* Asks for a turn of the loop. */
 void flow_kick(struct flow *f);
 
+/* Entries of several partitions. */
+static inline bool slot_is_mixed(const struct slot *s)
+{
+    return s->plan.n_partitions > 1;
+}
+
+/* Nobody waits for its batch any more. */
+static inline bool slot_is_lost(const struct slot *s)
+{
+    return s->n_lost == s->plan.n_partitions;
+}
+
+/* Of a batch that is not mixed. */
+static inline unsigned slot_partition(const struct slot *s)
+{
+    return s->plan.partitions[0];
+}
+
 /* The slot's batch is over; entries that are still in it are freed. */
 void slot_close(struct slot *s);
+
+/* The same, but what is still in it comes again, unless its partition is lost. */
+void slot_disband(struct slot *s);
+
+/* The same, for a mixed batch that met with trouble: its partitions come again each in a batch of its own. So trouble is dealt
+ * with (bisect.c, erasing, waiting for a lock) among the entries of one partition only, and keeps no other one waiting. */
+void slot_part(struct slot *s);
 
 /* A suspect has been survived, so far. */
 void slot_absolve(struct slot *s);

@@ -153,8 +153,8 @@ static void on_answered(struct db_request *r, const struct db_outcome *o)
     struct flow *f = s->flow;
     bool learnt = true;
 
-    if (s->lost || f->closed) {
-        slot_close(s);
+    if (s->n_lost > 0 || f->closed) {
+        slot_disband(s);
         return;
     }
     if (!o->ok) {
@@ -171,8 +171,7 @@ static void on_answered(struct db_request *r, const struct db_outcome *o)
     for (unsigned i = 0; i < s->n_lookups && learnt; i++)
         learnt = kinds[s->lookup_kinds[i]].learn(s, o->results[i]);
     if (!learnt) {
-        log_error("no memory for what the database knows about a batch", "partition",
-                  log_num(s->batch.partition), NULL);
+        log_error("no memory for what the database knows about a batch", NULL);
         take_back(s);
         slot_pause(s, SLOT_ASKING, flow_jitter(f, RETRY_LOOKUP_MS));
         return;

@@ -10,6 +10,8 @@ void planner_init(struct planner *p, const struct planner_limits *limits, unsign
     memset(p, 0, sizeof *p);
     p->limits = *limits;
     p->turn = random % limits->partitions;
+    for (unsigned i = 0; i < limits->partitions; i++)
+        p->queues[i].apart = true;
 }
 
 static struct planner_queue *queue_of(struct planner *p, unsigned partition)
@@ -56,6 +58,7 @@ struct entry *planner_lose(struct planner *p, unsigned partition)
     q->n = 0;
     q->bytes = 0;
     q->taken = 0;
+    q->apart = true;
     q->lost = q->seen;
     q->losses++;
     return first;
@@ -72,74 +75,177 @@ static unsigned suspicion(const struct planner *p, const struct planner_queue *q
     return e->deliveries > q->losses ? e->deliveries - q->losses : 1;
 }
 
-/* When the queue is a batch; PLANNER_NEVER: when it is full, or another batch is done. */
-static uint64_t ripe_at(const struct planner *p, const struct planner_queue *q)
+static bool can_begin(const struct planner_queue *q)
 {
-    if (p->batches == 0 || p->hurry || q->n >= p->limits.batch_max ||
-        q->bytes >= p->limits.batch_bytes_max)
+    return q->n > 0 && !q->busy && !q->held;
+}
+
+/* What may become one batch. */
+struct waiting {
+    unsigned n;
+    size_t bytes;
+    uint64_t since_ms;
+};
+
+static struct waiting waiting_of(const struct planner_queue *q)
+{
+    return (struct waiting){.n = q->n, .bytes = q->bytes, .since_ms = q->since_ms};
+}
+
+/* In all partitions that do not stay apart. */
+static struct waiting waiting_together(const struct planner *p)
+{
+    struct waiting all = {.since_ms = PLANNER_NEVER};
+
+    for (unsigned i = 0; i < p->limits.partitions; i++) {
+        const struct planner_queue *q = &p->queues[i];
+
+        if (q->apart || !can_begin(q))
+            continue;
+        all.n += q->n;
+        all.bytes += q->bytes;
+        all.since_ms = q->since_ms < all.since_ms ? q->since_ms : all.since_ms;
+    }
+    return all;
+}
+
+/* When it is a batch; PLANNER_NEVER: when it is full, or another batch is done. */
+static uint64_t ripe_at(const struct planner *p, const struct waiting *w)
+{
+    if (p->batches == 0 || p->hurry || w->n >= p->limits.batch_max ||
+        w->bytes >= p->limits.batch_bytes_max)
         return 0;
     if (p->batches >= p->limits.batches_max - p->limits.ahead)
         return PLANNER_NEVER;
-    return q->since_ms + p->limits.linger_ms;
+    return w->since_ms + p->limits.linger_ms;
 }
 
-/* Cuts the batch off the head of the queue. */
-static void cut(struct planner *p, struct planner_queue *q, struct planner_batch *out)
+static void add_partition(struct planner_batch *out, unsigned partition)
 {
-    struct entry *last = NULL;
-    size_t bytes = 0;
+    unsigned at = out->n_partitions++;
 
-    out->first = q->first;
-    for (struct entry *e = q->first; e != NULL && out->n < p->limits.batch_max; e = e->next) {
-        bool alone = suspicion(p, q, e, out->n) >= DELIVERIES_ALONE;
+    for (; at > 0 && out->partitions[at - 1] > partition; at--)
+        out->partitions[at] = out->partitions[at - 1];
+    out->partitions[at] = (uint16_t)partition;
+}
 
-        if (out->n > 0 && (alone || bytes + e->len > p->limits.batch_bytes_max))
-            break;
-        last = e;
-        bytes += e->len;
-        out->n++;
-        p->alone = alone;
-        if (alone)
-            break;
-    }
+/* Moves n entries with these bytes, the last of which is `last`, off the head of the queue, behind *link. Returns where the
+ * next ones go. */
+static struct entry **move(struct planner *p, unsigned partition, struct entry *last, unsigned n,
+                           size_t bytes, struct planner_batch *out, struct entry **link)
+{
+    struct planner_queue *q = queue_of(p, partition);
+
     assert(last != NULL);
-    out->suspect = p->alone;
+    *link = q->first;
     q->first = last->next;
     if (q->first == NULL)
         q->last = NULL;
     last->next = NULL;
-    q->n -= out->n;
+    q->n -= n;
     q->bytes -= bytes;
-    q->taken += out->n;
-    p->waiting -= out->n;
+    q->taken += n;
+    q->busy = true;
+    p->waiting -= n;
+    out->n += n;
+    add_partition(out, partition);
+    return &last->next;
+}
+
+/* Cuts the batch off the head of the queue whose turn it is. Returns how many bytes it has. */
+static size_t cut(struct planner *p, unsigned partition, struct planner_batch *out,
+                  struct entry ***link)
+{
+    struct planner_queue *q = queue_of(p, partition);
+    struct entry *last = NULL;
+    size_t bytes = 0;
+    unsigned n = 0;
+
+    for (struct entry *e = q->first; e != NULL && n < p->limits.batch_max; e = e->next) {
+        bool alone = suspicion(p, q, e, n) >= DELIVERIES_ALONE;
+
+        if (n > 0 && (alone || bytes + e->len > p->limits.batch_bytes_max))
+            break;
+        last = e;
+        bytes += e->len;
+        n++;
+        p->alone = alone;
+        if (alone)
+            break;
+    }
+    out->suspect = p->alone;
+    *link = move(p, partition, last, n, bytes, out, &out->first);
+    return bytes;
+}
+
+static bool has_suspects(const struct planner *p, const struct planner_queue *q)
+{
+    unsigned ahead = 0;
+
+    for (const struct entry *e = q->first; e != NULL && q->taken + ahead < p->limits.batch_max;
+         e = e->next)
+        if (suspicion(p, q, e, ahead++) >= DELIVERIES_ALONE)
+            return true;
+    return false;
+}
+
+/* Whoever has so little that all of it fits. */
+static void take_along(struct planner *p, struct planner_batch *out, size_t bytes,
+                       struct entry **link)
+{
+    unsigned n = p->limits.partitions;
+
+    for (unsigned i = 0; i < n && out->n < p->limits.batch_max; i++) {
+        unsigned partition = (p->turn + i) % n;
+        const struct planner_queue *q = &p->queues[partition];
+        size_t more = q->bytes;
+
+        if (q->apart || !can_begin(q) || q->n > p->limits.batch_max - out->n ||
+            bytes + more > p->limits.batch_bytes_max || has_suspects(p, q))
+            continue;
+        link = move(p, partition, q->last, q->n, more, out, link);
+        bytes += more;
+    }
+}
+
+static void begin(struct planner *p, unsigned partition, struct planner_batch *out)
+{
+    struct entry **link;
+    size_t bytes;
+
+    *out = (struct planner_batch){.n = 0};
+    bytes = cut(p, partition, out, &link);
+    p->batches++;
+    p->turn = (partition + 1) % p->limits.partitions;
+    if (!p->queues[partition].apart && !out->suspect)
+        take_along(p, out, bytes, link);
 }
 
 bool planner_next(struct planner *p, uint64_t now_ms, struct planner_batch *out, uint64_t *wake_ms)
 {
     unsigned n = p->limits.partitions;
+    struct waiting together;
 
     *wake_ms = PLANNER_NEVER;
     if (p->batches == p->limits.batches_max || p->waiting == 0 || p->alone)
         return false;
+    together = waiting_together(p);
     for (unsigned i = 0; i < n; i++) {
         unsigned partition = (p->turn + i) % n;
         struct planner_queue *q = &p->queues[partition];
+        struct waiting w = q->apart ? waiting_of(q) : together;
         uint64_t ripe_ms;
 
-        if (q->n == 0 || q->busy || q->held)
+        if (!can_begin(q))
             continue;
-        ripe_ms = ripe_at(p, q);
+        ripe_ms = ripe_at(p, &w);
         if (ripe_ms > now_ms) {
             *wake_ms = ripe_ms < *wake_ms ? ripe_ms : *wake_ms;
             continue;
         }
         if (p->batches > 0 && suspicion(p, q, q->first, 0) >= DELIVERIES_ALONE)
             return false; /* it is its turn, but it must be alone */
-        *out = (struct planner_batch){.partition = partition};
-        cut(p, q, out);
-        q->busy = true;
-        p->batches++;
-        p->turn = (partition + 1) % n;
+        begin(p, partition, out);
         return true;
     }
     return false;
@@ -158,6 +264,8 @@ void planner_put_back(struct planner *p, unsigned partition, struct entry *first
     for (struct entry *e = first; e != NULL; e = e->next) {
         q->n++;
         q->bytes += e->len;
+        assert(q->taken > 0);
+        q->taken--;
         p->waiting++;
         last = e;
     }
@@ -172,12 +280,20 @@ void planner_hold(struct planner *p, unsigned partition, bool held)
     queue_of(p, partition)->held = held;
 }
 
-void planner_done(struct planner *p, unsigned partition)
+void planner_apart(struct planner *p, unsigned partition, bool apart)
 {
-    struct planner_queue *q = queue_of(p, partition);
+    queue_of(p, partition)->apart = apart;
+}
 
-    assert(q->busy && p->batches > 0);
-    q->busy = false;
+void planner_done(struct planner *p, const struct planner_batch *batch)
+{
+    assert(p->batches > 0);
+    for (unsigned i = 0; i < batch->n_partitions; i++) {
+        struct planner_queue *q = queue_of(p, batch->partitions[i]);
+
+        assert(q->busy);
+        q->busy = false;
+    }
     p->alone = false;
     p->batches--;
 }

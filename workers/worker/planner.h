@@ -3,9 +3,13 @@
  * A partition has at most one batch under way, so its events commit in order; partitions take turns
  * with equal counts, so a tenant that floods its partition delays only that one.
  *
- * A batch is whatever waits, up to batch_max entries and batch_bytes_max bytes. While other batches
- * are being written it may wait linger_ms to grow; alone on an idle system it goes at once. One that
- * would only be made ready, because as many as can be written are under way, goes on growing until it is full.
+ * A batch is whatever waits in the partition whose turn it is, up to batch_max entries and batch_bytes_max bytes; and
+ * partitions with so little that all of it still fits come along, because a small transaction costs nearly what a larger
+ * one does. A partition stays apart while its last batch was not stored at once, or there was none yet: what it is troubled
+ * by (poison, somebody else's lock, a redaction) must not keep others waiting.
+ *
+ * While other batches are being written, what waits may wait linger_ms to grow; alone on an idle system it goes at once.
+ * What would only be made ready, because as many as can be written are under way, goes on growing until it is full.
  *
  * Poison that kills the process. What the process had in its hands when it died were the first
  * entries of the partition's pending list, at most a batch of them; so an entry among those that
@@ -40,6 +44,7 @@ struct planner_queue {
     uint64_t since_ms;    /* the first entry came then */
     bool busy;            /* a batch of this partition is under way */
     bool held;            /* somebody else has its turn */
+    bool apart;           /* its batches are its own */
     unsigned taken;       /* how many were taken since the partition was gained */
     struct entry_id seen; /* greatest id that ever came */
     struct entry_id lost; /* greatest id that had come when the partition was last lost */
@@ -57,10 +62,12 @@ struct planner {
 };
 
 struct planner_batch {
-    unsigned partition;
-    struct entry *first; /* linked by ->next */
+    struct entry
+        *first; /* linked by ->next: one partition's after another's, each in ascending order */
     unsigned n;
-    bool suspect; /* n is 1, and nothing else is under way */
+    unsigned n_partitions;
+    uint16_t partitions[PARTITIONS_MAX]; /* ascending */
+    bool suspect;                        /* n is 1, and nothing else is under way */
 };
 
 /* `random` decides whose turn is first: a process that dies of its first batch again and again must
@@ -79,13 +86,16 @@ struct entry *planner_lose(struct planner *p, unsigned partition);
  * done. */
 bool planner_next(struct planner *p, uint64_t now_ms, struct planner_batch *out, uint64_t *wake_ms);
 
-/* Entries of the batch under way that did not fit into it: they come first in the next one. */
+/* Entries of the partition's batch under way that did not stay in it: they come first in the next one. */
 void planner_put_back(struct planner *p, unsigned partition, struct entry *first, uint64_t now_ms);
 
 /* While a partition is held no batch of it is begun. */
 void planner_hold(struct planner *p, unsigned partition, bool held);
 
-/* The partition's batch is over. */
-void planner_done(struct planner *p, unsigned partition);
+/* A batch of the partition alone was stored at once: it may have company again. Or not: it stays apart, from its next batch on. */
+void planner_apart(struct planner *p, unsigned partition, bool apart);
+
+/* The batch is over. */
+void planner_done(struct planner *p, const struct planner_batch *batch);
 
 #endif

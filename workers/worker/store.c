@@ -1,6 +1,6 @@
-/* One range of a batch: encode -> send -> committed -> live updates and XACK; or failed -> what the
+/* One range of a batch: encode -> send -> committed -> live updates and XACK, partition by partition; or failed -> what the
  * SQLSTATE asks for. The whole batch is the first range; after a row's fault bisect.c decides which
- * ranges follow. */
+ * ranges follow. A mixed batch is only ever stored whole: trouble parts it. */
 #include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -9,6 +9,7 @@
 #include "runtime/db_error.h"
 #include "runtime/log.h"
 #include "worker/flow_internal.h"
+#include "worker/origin.h"
 #include "worker/wall_clock.h"
 #include "worker/worker_metrics.h"
 
@@ -17,7 +18,8 @@ enum {
     UPDATE_TYPE,
     UPDATE_ORGANIZATION,
     UPDATE_RECORD,
-    UPDATE_COLUMNS,
+    UPDATE_CALL, /* of some statements */
+    UPDATE_COLUMNS_MIN = UPDATE_CALL,
 
     RETRY_MS = 50,
     RETRY_MS_MAX = 2000,
@@ -34,7 +36,7 @@ static const struct rows no_rows; /* of a condemned entry */
 
 static void next_range(struct slot *s)
 {
-    if (s->lost || !bisect_next(&s->bisect, &s->lo, &s->hi)) {
+    if (slot_is_lost(s) || !bisect_next(&s->bisect, &s->lo, &s->hi)) {
         metric_observe(worker_metrics.batch_seconds,
                        (double)((uint64_t)wall_us() - s->begun_us) / 1e6);
         slot_close(s);
@@ -76,12 +78,12 @@ static void split(struct slot *s, bool guilty, const char *reason, const char *d
 
 /* ---- after the commit ---- */
 
-static void count_events(const struct slot *s)
+static void count_events(const struct batch *b, uint32_t lo, uint32_t hi)
 {
     int64_t now = wall_us();
 
-    for (uint32_t i = s->lo; i < s->hi; i++) {
-        const struct batch_item *item = &s->batch.items[i];
+    for (uint32_t i = lo; i < hi; i++) {
+        const struct batch_item *item = &b->items[i];
 
         worker_count_event(item);
         if (item->envelope != NULL && item->envelope->received_us <= now)
@@ -90,9 +92,8 @@ static void count_events(const struct slot *s)
         if (item->fate == FATE_VANISHED)
             metric_add(worker_metrics.vanished, 1);
         if (item->fate == FATE_DEAD) {
-            assert(s->batch.letters[i] !=
-                   NULL); /* nothing is acknowledged that is stored nowhere */
-            struct text reason = s->batch.letters[i]->v[DEAD_REASON].text;
+            assert(b->letters[i] != NULL); /* nothing is acknowledged that is stored nowhere */
+            struct text reason = b->letters[i]->v[DEAD_REASON].text;
             worker_count_letter(reason.p);
         }
     }
@@ -116,7 +117,7 @@ static void on_suspect_settled(void *ctx, bool ok)
     next_range(s);
 }
 
-/* Covered events of a range that is being acknowledged. */
+/* Covered events of one partition that are being acknowledged. */
 struct covered {
     struct consumer *consumer;
     unsigned partition, n;
@@ -137,94 +138,174 @@ static void on_settled_covered(void *ctx, bool ok)
     free(c);
 }
 
+/* What is told and acknowledged of one partition: the entries [lo, hi). */
+struct share {
+    unsigned partition;
+    uint32_t lo, hi;
+    const struct live_update *updates;
+    unsigned n_updates;
+};
+
 /* NULL: there are none. Without memory they stay in the stream until their retention ends. */
-static struct covered *covered_of(const struct slot *s, const struct entry_id *ids)
+static struct covered *covered_of(const struct slot *s, const struct share *share,
+                                  const struct entry_id *ids)
 {
     struct covered *c = NULL;
     unsigned n = 0;
 
-    for (uint32_t i = s->lo; i < s->hi; i++)
+    for (uint32_t i = share->lo; i < share->hi; i++)
         n += s->batch.covered[i];
     if (n > 0)
         c = malloc(sizeof *c + n * sizeof *ids);
     if (c == NULL)
         return NULL;
-    *c = (struct covered){.consumer = s->flow->consumer, .partition = s->batch.partition};
-    for (uint32_t i = s->lo; i < s->hi; i++)
+    *c = (struct covered){.consumer = s->flow->consumer, .partition = share->partition};
+    for (uint32_t i = share->lo; i < share->hi; i++)
         if (s->batch.covered[i])
-            c->ids[c->n++] = ids[i - s->lo];
+            c->ids[c->n++] = ids[i - share->lo];
     return c;
 }
 
-/* The range is stored: tells the dashboards and acknowledges; of covered events (redactions) nothing stays. `settled` gets ctx. */
-static void acknowledge(struct slot *s, const struct live_update *updates, unsigned n,
-                        void (*settled)(void *ctx, bool ok), void *ctx)
+/* The share is stored: tells the dashboards and acknowledges; of covered events (redactions) nothing stays. `settled` gets ctx. */
+static void settle_share(struct slot *s, const struct share *share,
+                         void (*settled)(void *ctx, bool ok), void *ctx)
 {
     struct flow *f = s->flow;
-    uint32_t n_ids = s->hi - s->lo;
+    uint32_t n_ids = share->hi - share->lo;
     struct covered *covered;
     struct entry_id *ids;
 
-    count_events(s);
+    count_events(&s->batch, share->lo, share->hi);
     arena_reset(&s->batch.spare); /* the letter of this range is stored */
     ids = arena_alloc(&s->batch.spare, n_ids * sizeof *ids);
     assert(ids != NULL); /* BATCH_MAX is at most 5000 */
     for (uint32_t i = 0; i < n_ids; i++)
-        ids[i] = s->batch.items[s->lo + i].entry->id;
+        ids[i] = s->batch.items[share->lo + i].entry->id;
     f->settling++;
-    covered = covered_of(s, ids);
+    covered = covered_of(s, share, ids);
     if (covered != NULL) {
         covered->settled = settled;
         covered->ctx = ctx;
         settled = on_settled_covered;
         ctx = covered;
     }
-    consumer_settle(f->consumer, s->batch.partition, updates, n, ids, n_ids, settled, ctx);
-    metric_add(worker_metrics.live_updates, n);
+    consumer_settle(f->consumer, share->partition, share->updates, share->n_updates, ids, n_ids,
+                    settled, ctx);
+    metric_add(worker_metrics.live_updates, share->n_updates);
+}
+
+/* The range is stored. */
+static void range_done(struct slot *s)
+{
     batch_drop(&s->batch, s->lo, s->hi);
     bisect_stored(&s->bisect);
 }
 
+/* The range, all of one partition. */
+static void acknowledge(struct slot *s, const struct live_update *updates, unsigned n,
+                        void (*settled)(void *ctx, bool ok), void *ctx)
+{
+    struct share all = {slot_partition(s), s->lo, s->hi, updates, n};
+
+    settle_share(s, &all, settled, ctx);
+    range_done(s);
+}
+
+/* Updates that are to be told. */
+struct told {
+    struct live_update *updates;
+    unsigned n;
+    /* of a mixed batch: */
+    uint16_t *partitions;      /* by update */
+    struct live_update *share; /* room for those of one partition */
+};
+
+/* One partition after another: each has its own streams and its own lease. */
+static void acknowledge_mixed(struct slot *s, const struct told *t)
+{
+    for (uint32_t lo = s->lo, hi; lo < s->hi; lo = hi) {
+        struct share share = {.partition = s->batch.items[lo].entry->partition, .lo = lo};
+
+        for (hi = lo; hi < s->hi && s->batch.items[hi].entry->partition == share.partition;)
+            hi++;
+        share.hi = hi;
+        for (unsigned i = 0; i < t->n; i++)
+            if (t->partitions[i] == share.partition)
+                t->share[share.n_updates++] = t->updates[i];
+        share.updates = t->share;
+        if (!s->lost[share.partition])
+            settle_share(s, &share, on_settled, s->flow);
+    }
+    range_done(s);
+}
+
 /* After a suspect nothing is begun before Redis knows that it is done: the next event may be the one
  * that kills, and its predecessor would be taken for it. */
-static void settle(struct slot *s, const struct live_update *updates, unsigned n)
+static void settle(struct slot *s, const struct told *t)
 {
     if (s->suspect) {
         s->state = SLOT_RUNNING;
         slot_absolve(s);
-        acknowledge(s, updates, n, on_suspect_settled, s);
-    } else {
-        acknowledge(s, updates, n, on_settled, s->flow);
-        next_range(s);
+        acknowledge(s, t->updates, t->n, on_suspect_settled, s);
+        return;
     }
+    if (slot_is_mixed(s))
+        acknowledge_mixed(s, t);
+    else
+        acknowledge(s, t->updates, t->n, on_settled, s->flow);
+    next_range(s);
 }
 
 static bool has_updates(const PGresult *r)
 {
-    return r != NULL && PQnfields(r) == UPDATE_COLUMNS && PQntuples(r) > 0 &&
+    return r != NULL && PQnfields(r) >= UPDATE_COLUMNS_MIN && PQntuples(r) > 0 &&
            strcmp(PQfname(r, 0), "tbl") == 0;
 }
 
-/* The updates of all statements in their order, in the arena; borrowed from the results. NULL with
- * *n > 0: no room. */
-static struct live_update *collect_updates(struct arena *arena, PGresult **results,
-                                           unsigned n_results, unsigned *n)
+/* Whose streams the row belongs to; a row that is nobody's goes with the first entry that is settled. */
+static uint16_t partition_of_row(const struct slot *s, const PGresult *r, int row, uint32_t *hint)
+{
+    const struct batch *b = &s->batch;
+    struct origin_row o = {
+        .table = PQgetvalue(r, row, UPDATE_TABLE),
+        .record = {PQgetvalue(r, row, UPDATE_RECORD), (size_t)PQgetlength(r, row, UPDATE_RECORD)},
+    };
+    uint32_t i;
+
+    if (PQnfields(r) > UPDATE_CALL && !PQgetisnull(r, row, UPDATE_CALL))
+        o.call = PQgetvalue(r, row, UPDATE_CALL);
+    i = origin_find(b, s->lo, s->hi, &o, *hint);
+    if (i < s->hi)
+        *hint = i;
+    else
+        for (i = s->lo; i + 1 < s->hi && s->lost[b->items[i].entry->partition];)
+            i++;
+    return (uint16_t)b->items[i].entry->partition;
+}
+
+/* The updates of all statements in their order, in the arena; borrowed from the results. False: no room for t->n of them. */
+static bool collect_updates(struct slot *s, PGresult **results, unsigned n_results, struct told *t)
 {
     int64_t now = wall_us();
-    struct live_update *list;
+    bool mixed = slot_is_mixed(s);
+    uint32_t hint = s->lo;
     unsigned k = 0;
 
-    *n = 0;
+    *t = (struct told){.n = 0};
     for (unsigned i = 0; i < n_results; i++)
-        *n += has_updates(results[i]) ? (unsigned)PQntuples(results[i]) : 0;
-    list = *n == 0 ? NULL : arena_alloc(arena, *n * sizeof *list);
-    if (list == NULL)
-        return NULL;
+        t->n += has_updates(results[i]) ? (unsigned)PQntuples(results[i]) : 0;
+    if (t->n == 0)
+        return true;
+    t->updates = arena_alloc(&s->out, t->n * sizeof *t->updates);
+    t->share = arena_alloc(&s->out, mixed ? t->n * sizeof *t->share : 0);
+    t->partitions = arena_alloc(&s->out, mixed ? t->n * sizeof *t->partitions : 0);
+    if (s->out.failed)
+        return false;
     for (unsigned i = 0; i < n_results; i++) {
         const PGresult *r = results[i];
 
-        for (int row = 0; has_updates(r) && row < PQntuples(r); row++)
-            list[k++] = (struct live_update){
+        for (int row = 0; has_updates(r) && row < PQntuples(r); row++, k++) {
+            t->updates[k] = (struct live_update){
                 .table = PQgetvalue(r, row, UPDATE_TABLE),
                 .type = PQgetvalue(r, row, UPDATE_TYPE),
                 .organization_id = PQgetvalue(r, row, UPDATE_ORGANIZATION),
@@ -232,8 +313,11 @@ static struct live_update *collect_updates(struct arena *arena, PGresult **resul
                 .record_len = (size_t)PQgetlength(r, row, UPDATE_RECORD),
                 .committed_us = now,
             };
+            if (mixed)
+                t->partitions[k] = partition_of_row(s, r, row, &hint);
+        }
     }
-    return list;
+    return true;
 }
 
 /* ---- redactions ---- */
@@ -265,7 +349,7 @@ static void on_own_entry_erased(void *ctx, bool ok)
 
     if (!ok)
         log_warn("a redact event's own entry stays in the stream until its retention ends",
-                 "partition", log_num(s->batch.partition), NULL);
+                 "partition", log_num(slot_partition(s)), NULL);
     metric_add(worker_metrics.erased, (double)s->erase.matched);
     erase_job_free(&s->erase);
     next_range(s);
@@ -284,7 +368,7 @@ static void on_erased(void *ctx, bool ok)
 {
     struct slot *s = ((struct erase_job *)ctx)->owner;
 
-    if (s->lost || !ok) {
+    if (slot_is_lost(s) || !ok) {
         erase_later(s);
         return;
     }
@@ -294,7 +378,7 @@ static void on_erased(void *ctx, bool ok)
     }
     acknowledge(s, s->updates, s->n_updates, on_settled, s->flow);
     s->erase.events_only = true;
-    consumer_erase(s->flow->consumer, s->batch.partition, ENTRY_ID_LAST, erase_matches,
+    consumer_erase(s->flow->consumer, slot_partition(s), ENTRY_ID_LAST, erase_matches,
                    on_own_entry_erased, &s->erase);
 }
 
@@ -302,7 +386,7 @@ static void on_erased(void *ctx, bool ok)
 static void erase_later(struct slot *s)
 {
     erase_job_free(&s->erase);
-    if (s->lost)
+    if (slot_is_lost(s))
         slot_close(s); /* the next owner does it */
     else
         slot_pause(s, SLOT_SENDING, ERASE_RETRY_MS);
@@ -311,7 +395,7 @@ static void erase_later(struct slot *s)
 static void on_traces(struct db_request *request, const struct db_outcome *o)
 {
     struct slot *s = request->ctx;
-    bool ok = o->ok && !s->lost;
+    bool ok = o->ok && !slot_is_lost(s);
 
     for (int row = 0; ok && row < PQntuples(o->results[0]); row++)
         ok = erase_trace_add(&s->erase, PQgetvalue(o->results[0], row, 0),
@@ -357,20 +441,22 @@ static void erase(struct slot *s)
 }
 
 /* Copies what points into results that are about to go away. False: no room. */
-static bool keep_updates(struct slot *s, const struct live_update *updates, unsigned n)
+static bool keep_updates(struct slot *s, const struct told *t)
 {
-    struct live_update *kept = arena_alloc(&s->out, (n + 1) * sizeof *kept);
+    struct live_update *kept = arena_alloc(&s->out, (t->n + 1) * sizeof *kept);
 
-    for (unsigned i = 0; kept != NULL && i < n; i++) {
-        kept[i] = updates[i];
+    for (unsigned i = 0; kept != NULL && i < t->n; i++) {
+        const struct live_update *u = &t->updates[i];
+
+        kept[i] = *u;
         kept[i].organization_id =
-            arena_copy(&s->out, updates[i].organization_id, strlen(updates[i].organization_id));
-        kept[i].table = arena_copy(&s->out, updates[i].table, strlen(updates[i].table));
-        kept[i].type = arena_copy(&s->out, updates[i].type, strlen(updates[i].type));
-        kept[i].record = arena_copy(&s->out, updates[i].record, updates[i].record_len);
+            arena_copy(&s->out, u->organization_id, strlen(u->organization_id));
+        kept[i].table = arena_copy(&s->out, u->table, strlen(u->table));
+        kept[i].type = arena_copy(&s->out, u->type, strlen(u->type));
+        kept[i].record = arena_copy(&s->out, u->record, u->record_len);
     }
     s->updates = kept;
-    s->n_updates = n;
+    s->n_updates = t->n;
     return !s->out.failed;
 }
 
@@ -392,38 +478,45 @@ static bool grow_out(struct slot *s, size_t least)
     return true;
 }
 
+static void collect(struct slot *s, PGresult **results, unsigned n_results, struct told *t)
+{
+    bool room;
+
+    arena_reset(&s->out); /* the parameters are not needed any more */
+    room = collect_updates(s, results, n_results, t);
+    if (!room &&
+        grow_out(s, t->n * (2 * sizeof *t->updates + sizeof *t->partitions) + OUT_ARENA_MIN))
+        room = collect_updates(s, results, n_results, t);
+    if (room)
+        return;
+    log_error("no memory for live updates", "updates", log_num(t->n), NULL);
+    metric_add(worker_metrics.live_dropped, t->n);
+    t->n = 0;
+}
+
 static void committed(struct slot *s, PGresult **results, unsigned n_results)
 {
-    struct live_update *updates;
-    unsigned n;
+    struct told t;
 
     metric_observe(worker_metrics.commit_seconds, (double)((uint64_t)wall_us() - s->sent_us) / 1e6);
     flow_resume(s->flow);
     s->flow->options.on_committed(s->flow->options.ctx);
-    if (s->lost) {
+    s->stored = true;
+    if (slot_is_lost(s)) {
         slot_close(s);
         return;
     }
-    arena_reset(&s->out); /* the parameters are not needed any more */
-    updates = collect_updates(&s->out, results, n_results, &n);
-    if (updates == NULL && n > 0 && grow_out(s, n * sizeof *updates + OUT_ARENA_MIN))
-        updates = collect_updates(&s->out, results, n_results, &n);
+    collect(s, results, n_results, &t);
     note_covered(s, results, n_results);
-    if (updates == NULL && n > 0) {
-        log_error("no memory for live updates", "updates", log_num(n), NULL);
-        metric_add(worker_metrics.live_dropped, n);
-        n = 0;
-    }
     if (is_condemned(s) || erase_count(&s->batch, s->lo, s->hi) == 0) {
-        settle(s, updates, n);
-    } else {
-        if (!keep_updates(s, updates,
-                          n)) { /* rather published before the erasing than not at all */
-            s->n_updates = 0;
-            consumer_settle(s->flow->consumer, s->batch.partition, updates, n, NULL, 0, NULL, NULL);
-        }
-        erase(s);
+        settle(s, &t);
+        return;
     }
+    if (!keep_updates(s, &t)) { /* rather published before the erasing than not at all */
+        s->n_updates = 0;
+        consumer_settle(s->flow->consumer, slot_partition(s), t.updates, t.n, NULL, 0, NULL, NULL);
+    }
+    erase(s);
 }
 
 /* ---- failures ---- */
@@ -498,10 +591,10 @@ static void free_from_others(struct slot *s)
 {
     struct freeing *g = &s->freeing;
 
-    if (g->busy || !consumer_owns(s->flow->consumer, s->batch.partition))
+    if (g->busy || !consumer_owns(s->flow->consumer, slot_partition(s)))
         return;
     g->busy = true;
-    snprintf(g->partition, sizeof g->partition, "%u", s->batch.partition);
+    snprintf(g->partition, sizeof g->partition, "%u", slot_partition(s));
     g->values[0] = g->partition;
     g->query = (struct db_query){.statement = &free_partition, .n_params = 1, .values = g->values};
     g->request = (struct db_request){.queries = &g->query,
@@ -512,21 +605,11 @@ static void free_from_others(struct slot *s)
     db_submit(s->flow->options.lookups, &g->request);
 }
 
-static void failed(struct slot *s, const struct db_outcome *o)
+/* What is to be done about a range of one partition's batch. */
+static void act(struct slot *s, enum db_action action, const struct db_outcome *o)
 {
     struct flow *f = s->flow;
-    enum db_action kind = db_error_action(o->sqlstate, 0);
-    enum db_action action = db_error_action(o->sqlstate, s->failures[kind]++);
 
-    worker_count_failure(db_action_name(action));
-    if (strcmp(o->sqlstate, "40P01") == 0)
-        metric_add(worker_metrics.deadlocks, 1);
-    if (strcmp(o->sqlstate, LOCK_TIMEOUT) == 0)
-        free_from_others(s);
-    log_warn("transaction failed", "partition", log_num(s->batch.partition), "events",
-             log_num(s->hi - s->lo), "sqlstate", o->sqlstate, "reason", o->message, "action",
-             db_action_name(action), NULL);
-    s->attempts++;
     switch (action) {
     case DB_RETRY_BATCH:
     case DB_PREPARE_AGAIN:
@@ -552,6 +635,37 @@ static void failed(struct slot *s, const struct db_outcome *o)
     }
 }
 
+/* Waiting for the database is the same for everybody; what else can go wrong may be one partition's affair. */
+static bool must_part(const struct slot *s, enum db_action action, const char *sqlstate)
+{
+    return slot_is_mixed(s) && (s->n_lost > 0 || action == DB_HALVE || action == DB_ISOLATE ||
+                                strcmp(sqlstate, LOCK_TIMEOUT) == 0);
+}
+
+static void failed(struct slot *s, const struct db_outcome *o)
+{
+    enum db_action kind = db_error_action(o->sqlstate, 0);
+    enum db_action action = db_error_action(o->sqlstate, s->failures[kind]++);
+    bool parts = must_part(s, action, o->sqlstate);
+
+    worker_count_failure(db_action_name(action));
+    if (strcmp(o->sqlstate, "40P01") == 0)
+        metric_add(worker_metrics.deadlocks, 1);
+    log_warn("transaction failed", "partition", log_num(slot_partition(s)), "partitions",
+             log_num(s->plan.n_partitions), "events", log_num(s->hi - s->lo), "sqlstate",
+             o->sqlstate, "reason", o->message, "action",
+             parts ? "try each partition by itself" : db_action_name(action), NULL);
+    s->attempts++;
+    s->faulty = true;
+    if (parts) {
+        slot_part(s);
+        return;
+    }
+    if (strcmp(o->sqlstate, LOCK_TIMEOUT) == 0)
+        free_from_others(s);
+    act(s, action, o);
+}
+
 /* What ends a connection or a server may come between COMMIT and its answer: then the updates of the first try were never
  * published. */
 static bool may_have_committed(const char *sqlstate)
@@ -573,9 +687,8 @@ static void on_done(struct db_request *r, const struct db_outcome *o)
         return;
     }
     if (may_have_committed(o->sqlstate))
-        for (uint32_t i = s->lo; i < s->hi; i++)
-            s->batch.again[i] = true;
-    if (s->lost)
+        batch_note_again(&s->batch, s->lo, s->hi);
+    if (slot_is_lost(s))
         slot_close(s);
     else
         failed(s, o);
@@ -590,7 +703,8 @@ static enum encode_result encode(struct slot *s)
         .rows = is_condemned(s) ? &no_rows : &s->batch.rows,
         .lo = s->lo,
         .hi = s->hi,
-        .partition = s->batch.partition,
+        .partitions = s->plan.partitions,
+        .n_partitions = s->plan.n_partitions,
         .letters = s->batch.letters,
         .again = s->batch.again,
         .traced = s->batch.traced,
@@ -622,26 +736,38 @@ static enum encode_result encode(struct slot *s)
     return r;
 }
 
+/* The range needs more memory, or more statements, than one request may have. */
+static void does_not_fit(struct slot *s)
+{
+    if (slot_is_mixed(s))
+        slot_part(s);
+    else if (is_condemned(s)) /* only memory can be short: it was enough for the event itself */
+        slot_pause(s, SLOT_SENDING, BACK_OFF_MS);
+    else
+        split(s, false, REASON_TOO_LARGE, "the event needs more memory than one event may have",
+              NULL);
+}
+
 void store_send(struct slot *s)
 {
+    bool erasing = erase_count(&s->batch, s->lo, s->hi) > 0;
     enum encode_result r;
 
-    if (s->hi - s->lo > 1 && erase_count(&s->batch, s->lo, s->hi) > 0 &&
-        bisect_split(&s->bisect, false)) {
+    if (erasing && slot_is_mixed(s)) { /* which may take long */
+        slot_part(s);
+        return;
+    }
+    if (erasing && s->hi - s->lo > 1 && bisect_split(&s->bisect, false)) {
         next_range(s);
         return;
     }
     r = encode(s);
     if (r == ENCODE_NOTHING) {
-        settle(s, NULL, 0);
+        settle(s, &(struct told){.n = 0});
         return;
     }
     if (r != ENCODE_OK) {
-        if (is_condemned(s)) /* only memory can be short: it was enough for the event itself */
-            slot_pause(s, SLOT_SENDING, BACK_OFF_MS);
-        else
-            split(s, false, REASON_TOO_LARGE, "the event needs more memory than one event may have",
-                  NULL);
+        does_not_fit(s);
         return;
     }
     s->request = (struct db_request){

@@ -92,13 +92,14 @@ static struct entry *entries(struct order_maker *maker, uint64_t from, uint32_t 
     return first;
 }
 
-static struct job *encode(struct batch *b, uint32_t n, unsigned partition)
+static struct job *encode(struct batch *b, uint32_t n, uint16_t partition)
 {
     struct job *job = memory(sizeof *job);
     struct arena arena;
     struct encode_input in = {.rows = &b->rows,
                               .hi = n,
-                              .partition = partition,
+                              .partitions = &partition,
+                              .n_partitions = 1,
                               .letters = b->letters,
                               .again = b->again,
                               .traced = b->traced,
@@ -129,14 +130,14 @@ static void prepare(const struct order_options *options)
         uint32_t n = options->count - i < batch_max ? (uint32_t)(options->count - i) : batch_max;
         struct connection *c = &connections[k % n_connections];
 
-        batch_open(&b, 0, entries(&maker, i, n), n);
+        batch_open(&b, entries(&maker, i, n), n);
         if (batch_decode(&b, shops, 1, SLICE) != BATCH_READY ||
             batch_handle(&b, SLICE) != BATCH_READY || b.n != n)
             order_die("a batch does not fit");
         for (uint32_t e = 0; e < n; e++)
             if (b.items[e].fate != FATE_STORE)
                 order_die("an event has no rows: are the stores there?");
-        *c->last = encode(&b, n, (unsigned)(k % n_connections));
+        *c->last = encode(&b, n, (uint16_t)(k % n_connections));
         c->last = &(*c->last)->next;
         batch_drop(&b, 0, n);
         b.n = 0;

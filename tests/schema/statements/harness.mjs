@@ -114,7 +114,7 @@ export function batch(events, nowMs, { commit = true } = {}) {
     const rows = {};
     for (const event of events)
         for (const [set, list] of Object.entries(event)) rows[set] = [...(rows[set] ?? []), ...list];
-    const script = ["BEGIN; SET LOCAL ringback.writer = 'worker'; EXECUTE lock_partition(1);"];
+    const script = ["BEGIN; SET LOCAL ringback.writer = 'worker'; EXECUTE lock_partitions('{1}');"];
     for (const set of order) {
         for (const round of rounds(set, rows[set] ?? [])) {
             const values = arrays(set, round);
