@@ -9,7 +9,7 @@ import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { chart } from './lib/chart.mjs';
 import { markdown, summary, tables } from './lib/report.mjs';
-import { parts } from './parts.mjs';
+import { historySizes, parts } from './parts.mjs';
 
 const here = dirname(fileURLToPath(import.meta.url)), root = join(here, '../..'), folder = join(root, 'build/bench');
 const STOP_MS = 60000; // for servers to stop, after a part's time is over
@@ -24,6 +24,7 @@ function arguments_() {
     const rounds = Number(values.rounds ?? (values.quick ? 1 : 5));
     if (!Number.isInteger(rounds) || rounds < 1 || rounds > 100) throw new Error('--rounds is a whole number from 1 to 100');
     if (values.publish && values.quick) throw new Error('the numbers of --quick are too rough to publish');
+    historySizes(values.quick);
     const none = positionals.length === 0 && values.publish;
     return { ...values, rounds, names: none ? [] : Object.keys(parts).filter((name) => positionals.length === 0 || positionals.includes('all') || positionals.includes(name)) };
   } catch (error) {

@@ -19,10 +19,10 @@ export async function orders(what, options = {}) {
   return what === 'list' ? stdout : JSON.parse(stdout);
 }
 
-/** The schema, and stores for `tenants` organizations; `orders` that are there already. */
-export function prepareStores(tenants, orders_ = 0) {
+/** The schema, and stores for `tenants` organizations. */
+export function prepareStores(tenants) {
   ringback('migrate');
-  execFileSync('psql', [DATABASE_URL, '-Xq', '-v', `tenants=${tenants}`, '-v', `orders=${orders_}`, '-f', fileURLToPath(new URL('../stores.sql', import.meta.url))], { stdio: ['ignore', 'ignore', 'inherit'] });
+  execFileSync('psql', [DATABASE_URL, '-Xq', '-v', `tenants=${tenants}`, '-f', fileURLToPath(new URL('../stores.sql', import.meta.url))], { stdio: ['ignore', 'ignore', 'inherit'] });
 }
 
 /** Empty tables and an empty Redis; what ran before leaves nothing to do for the servers. */

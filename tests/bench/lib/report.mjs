@@ -31,7 +31,7 @@ export function table(rows, texts = 1) {
 
 function systemsTable(row) {
   const samples = Object.values(row.systems).flat(), keys = [...new Set([...Object.keys(columns), ...samples.flatMap(Object.keys)])]
-    .filter((key) => samples.some((s) => typeof s[key] === 'number'));
+    .filter((key) => key !== 'point' && samples.some((s) => typeof s[key] === 'number')); // a point is in its system's name
   const lines = Object.entries(row.systems).map(([name, list]) => [name, ...keys.map((key) => {
     const values = each(list, key).filter((v) => typeof v === 'number');
     return values.length ? spread(values, columns[key]?.[1] ?? 1) : '';
