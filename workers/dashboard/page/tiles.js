@@ -2,7 +2,7 @@
 import { el } from './dom.js';
 import { count, money, percent, shortMoney } from './format.js';
 
-const STEP_MS = 600, OTHERS_MAX = 2;
+const STEP_MS = 600, OTHERS_MAX = 2, LONG = 7; // characters
 const calm = matchMedia('(prefers-reduced-motion: reduce)');
 
 const share = (part, whole, of, none) => (whole > 0 ? `${percent(part, whole)} of ${count(whole)} ${of}` : none);
@@ -62,6 +62,7 @@ export class Tiles {
     const from = tile.shown ?? to;
     const began = performance.now();
     tile.shown = to;
+    tile.valueNode.classList.toggle('long', tile.show(to, outcomes).length > LONG);
     cancelAnimationFrame(tile.frame);
     const step = (now) => {
       const part = from === to || calm.matches ? 1 : Math.min(1, (now - began) / STEP_MS);
