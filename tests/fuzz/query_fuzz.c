@@ -1,8 +1,10 @@
 /* The door of query strings and callback URLs: a form is read, sorted and written again; our own keys of a voice
- * callback's URL; the spellings under which a URL was signed; the query of a websocket's upgrade. */
+ * callback's URL; the spellings under which a URL was signed; the query of a websocket's upgrade; and the head of a
+ * request that the door reads itself. */
 #include "base/form.h"
 #include "realtime/protocol.h"
 #include "rows_check.h"
+#include "runtime/http_head.h"
 #include "voice/callback_url.h"
 #include "voice/metadata.h"
 
@@ -110,6 +112,29 @@ static void check_upgrade(const char *query)
     assert(!known || version == PROTOCOL_V1 || version == PROTOCOL_V2);
 }
 
+/* What is read as a plain head is one: it ends in an empty line, and its texts are its own. */
+static void check_head(const uint8_t *data, size_t size)
+{
+    size_t n = size < HTTP_HEAD_MAX ? size : HTTP_HEAD_MAX;
+    char *head = malloc(n + 1); /* tight, so that reading behind it shows */
+    struct http_head h;
+
+    assert(head != NULL);
+    if (n > 0)
+        memcpy(head, data, n);
+    if (http_head_read(&h, "POST", head, n)) {
+        assert(h.len <= n && memcmp(data + h.len - 4, "\r\n\r\n", 4) == 0);
+        assert(h.target[0] == '/' && h.target + strlen(h.target) < head + h.len);
+        assert(http_head_value(&h, head, "Host") != NULL);
+        assert(http_head_value(&h, head, "Transfer-Encoding") == NULL);
+        for (unsigned i = 0; i < h.n; i++) {
+            assert(head[h.fields[i].name + h.fields[i].name_len] == '\0');
+            assert(h.fields[i].value + strlen(head + h.fields[i].value) < h.len);
+        }
+    }
+    free(head);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     char *copy = malloc(size + 1);
@@ -124,6 +149,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     check_metadata(url);
     check_spellings(url);
     check_upgrade(copy);
+    check_head(data, size);
     free(copy);
     return 0;
 }

@@ -213,6 +213,7 @@ void gateway_publish(struct gateway *g, struct http_request *r, const struct gat
         if (publisher_append(g->publisher, partition_of(route_hash(e->key.p, e->key.n), partitions),
                              bytes, len, on_published, f)) {
             metric_add(g->in_flight, 1);
+            http_body_done(r);
             return;
         }
     }

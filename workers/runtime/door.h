@@ -47,6 +47,8 @@ const char *http_query(const struct http_request *r); /* raw text behind '?', ""
 const char *http_header(const struct http_request *r, const char *name);
 /* The raw body; EVENT_BODY_PADDING readable bytes behind it. */
 const char *http_body(const struct http_request *r, size_t *len);
+/* The role has no more use for the body: its memory, still warm, is the next request's. */
+void http_body_done(struct http_request *r);
 const char *http_peer(const struct http_request *r); /* address as text */
 uint64_t
 http_arrived_us(const struct http_request *r); /* wall clock when the headers were complete */

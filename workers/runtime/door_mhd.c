@@ -1,5 +1,7 @@
 /* The door: connections, their deadlines, libmicrohttpd's turns, and the orderly end.
  *
+ * Connections begin in door_plain_mhd.c, which leaves what is not its own to libmicrohttpd.
+ *
  * libmicrohttpd 0.9.75 runs without threads and without a listening socket: door_accept_uv.c gives
  * it sockets, its epoll descriptor is watched by the loop, and door_request_mhd.c answers its
  * callbacks. Its own timeouts are switched off (they know only whole seconds and silence, not
@@ -165,26 +167,30 @@ static bool has_room(void *ctx)
 {
     const struct door *d = ctx;
 
-    return d->n_conns + acceptor_waiting(d->acceptor) < d->o.connections_max;
+    return d->n_conns + d->plains.n + acceptor_waiting(d->acceptor) < d->o.connections_max;
+}
+
+void door_hand_over(struct door *d, int fd, const struct sockaddr *from, socklen_t from_len)
+{
+    if (MHD_add_connection(d->mhd, fd, from, from_len) == MHD_YES) /* else it closed the fd */
+        door_turn_again(d);
 }
 
 static void on_http(void *ctx, int fd, const struct sockaddr *from, socklen_t from_len)
 {
     struct door *d = ctx;
 
-    if (d->state == DOOR_CLOSED) {
+    if (d->state == DOOR_CLOSED)
         close(fd);
-        return;
-    }
-    if (MHD_add_connection(d->mhd, fd, from, from_len) == MHD_YES) /* else it closed the fd */
-        door_turn_again(d);
+    else if (!plains_add(&d->plains, fd, from, from_len))
+        door_hand_over(d, fd, from, from_len);
 }
 
 /* Its deadline is over. libmicrohttpd notices the end of the socket and cleans up. */
 static void expire(struct conn *c)
 {
     if (c->state == CONN_BODY)
-        conn_tell(c, 408, "REQUEST_TIMEOUT", "the request came too slowly");
+        fd_tell(c->fd, 408, "REQUEST_TIMEOUT", "the request came too slowly");
     door_count_refused(c->state == CONN_BODY     ? "slow_body"
                        : c->state == CONN_ANSWER ? "slow_reader"
                                                  : "idle");
@@ -228,6 +234,7 @@ static void evict_idle(struct door *d)
         shutdown(c->fd, SHUT_RDWR);
         n++;
     }
+    plains_shut_idle(&d->plains, EVICT_IDLE_MS, EVICT_MAX - n);
 }
 
 static void report(const struct door *d)
@@ -240,7 +247,7 @@ static void report(const struct door *d)
         connections = metric_gauge("ringback_http_connections", NULL, "open HTTP connections");
         bodies = metric_gauge("ringback_http_body_bytes", NULL, "memory held by request bodies");
     }
-    metric_set(connections, (double)d->n_conns);
+    metric_set(connections, (double)(d->n_conns + d->plains.n));
     metric_set(bodies, (double)d->bodies_bytes);
 }
 
@@ -253,6 +260,7 @@ static void on_sweep(uv_timer_t *t)
 
     acceptor_sweep(d->acceptor);
     lingers_sweep(&d->lingers);
+    plains_sweep(&d->plains);
     for (struct conn *c = d->conns; c != NULL; c = c->next) {
         look_for_end(c, now);
         if (now >= c->deadline_ms)
@@ -303,12 +311,13 @@ static void start_handles(struct door *d, uv_loop_t *loop)
 {
     const union MHD_DaemonInfo *info = MHD_get_daemon_info(d->mhd, MHD_DAEMON_INFO_EPOLL_FD);
     int rv = uv_poll_init(loop, &d->epoll, info->epoll_fd);
+    bool opened = plains_open(&d->plains, d);
 
-    assert(rv == 0); /* a valid descriptor; and out of memory at the start is the end */
+    assert(rv == 0 && opened); /* valid descriptors; and out of memory at the start is the end */
     uv_idle_init(loop, &d->again);
     uv_timer_init(loop, &d->sweep);
     d->again.data = d->sweep.data = d->epoll.data = d;
-    d->open_handles = 3;
+    d->open_handles = 5; /* two of them are the plains' */
     uv_timer_start(&d->sweep, on_sweep, sweep_ms(d), sweep_ms(d));
     uv_poll_start(&d->epoll, UV_READABLE, on_epoll);
     lingers_init(&d->lingers, loop);
@@ -414,6 +423,7 @@ static void kill_all(struct door *d)
     }
     for (unsigned i = 0; i < KILL_TURNS_MAX && d->n_conns > 0; i++)
         MHD_run(d->mhd);
+    plains_kill(&d->plains);
 }
 
 static void finish(struct door *d)
@@ -423,6 +433,7 @@ static void finish(struct door *d)
     uv_close((uv_handle_t *)&d->again, on_handle_closed);
     uv_close((uv_handle_t *)&d->sweep, on_handle_closed);
     lingers_close(&d->lingers);
+    plains_close(&d->plains, on_handle_closed);
     MHD_stop_daemon(d->mhd);
     assert(d->n_conns == 0);
     d->open_handles++;
@@ -434,9 +445,9 @@ static void drain(struct door *d)
     uint64_t waited = uv_now(d->loop) - d->closing_since_ms;
 
     if (waited >= d->grace_ms) {
-        if (d->n_conns > 0)
+        if (d->n_conns + d->plains.n > 0)
             log_warn("requests were still running when the door closed", "connections",
-                     log_num((int64_t)d->n_conns), NULL);
+                     log_num((int64_t)(d->n_conns + d->plains.n)), NULL);
         kill_all(d);
         finish(d);
         return;
@@ -446,8 +457,10 @@ static void drain(struct door *d)
         for (struct conn *c = d->conns; c != NULL; c = c->next)
             if (is_idle(c))
                 shutdown(c->fd, SHUT_RDWR);
+        plains_shut_idle(&d->plains, 0, SIZE_MAX);
     }
-    if (d->n_conns == 0 && d->lingers.n == 0 && acceptor_waiting(d->acceptor) == 0)
+    if (d->n_conns == 0 && d->plains.n == 0 && d->lingers.n == 0 &&
+        acceptor_waiting(d->acceptor) == 0)
         finish(d);
 }
 

@@ -1,5 +1,5 @@
-/* What the two halves of the door share: door_mhd.c (connections, time, closing) and
- * door_request_mhd.c (one request). */
+/* What the parts of the door share: door_mhd.c (connections, time, closing), door_request_mhd.c (one
+ * request) and door_plain_mhd.c (requests past libmicrohttpd). */
 #ifndef RUNTIME_DOOR_MHD_H
 #define RUNTIME_DOOR_MHD_H
 
@@ -9,6 +9,7 @@
 #include "runtime/door.h"
 #include "runtime/door_accept.h"
 #include "runtime/door_linger.h"
+#include "runtime/door_plain.h"
 #include "runtime/metrics.h"
 
 enum {
@@ -56,6 +57,7 @@ struct route {
 struct http_request {
     struct door *door; /* NULL with conn: the connection is gone, the role still works on it */
     struct conn *conn;
+    struct plain *plain; /* instead of conn: read by ourselves, and a part of that connection */
     const struct route *route;
     char method[20];
     const char *path, *query; /* into uri */
@@ -76,7 +78,7 @@ struct http_request {
     size_t reply_len;
     struct MHD_Response *reply;
     void *scratch;
-    char uri[];
+    char *uri;
 };
 
 enum door_state { DOOR_OPEN, DOOR_DRAINING, DOOR_CLOSED };
@@ -86,6 +88,7 @@ struct door {
     struct door_options o;
     struct acceptor *acceptor;
     struct lingers lingers;
+    struct plains plains;
     struct MHD_Daemon *mhd;
     uv_poll_t epoll;
     uv_idle_t again; /* active while libmicrohttpd has work that no descriptor announces */
@@ -110,15 +113,24 @@ enum MHD_Result request_step(void *cls, struct MHD_Connection *mhd, const char *
 void request_finished(void *cls, struct MHD_Connection *mhd, void **context,
                       enum MHD_RequestTerminationCode why);
 
-/* A complete answer straight into the socket, where libmicrohttpd takes none: in the middle of a
- * request. */
-void conn_tell(struct conn *c, unsigned status, const char *code, const char *message);
+/* A complete answer straight into the socket, in the middle of a request (where libmicrohttpd takes
+ * none). */
+void fd_tell(int fd, unsigned status, const char *code, const char *message);
+
+/* What holds for a request whoever reads it. */
+const struct route *request_route(const struct door *d, const char *path, const char *method);
+uint64_t request_body_deadline(const struct http_request *r);
+uint64_t request_answer_deadline(const struct door *d, size_t len);
+/* Room for a body whose length was announced. False: too long to be believed at once, or no memory. */
+bool request_body_reserve(struct http_request *r, size_t len);
 
 /* ---- door_mhd.c ---- */
 struct conn *conn_of(struct MHD_Connection *mhd);
 void conn_enter(struct conn *c, enum conn_state state, uint64_t deadline_ms);
 void door_turn_again(
     struct door *d); /* libmicrohttpd has something to do: before the loop sleeps */
+/* Gives a new socket to libmicrohttpd. */
+void door_hand_over(struct door *d, int fd, const struct sockaddr *from, socklen_t from_len);
 void door_count_refused(const char *reason); /* a word from our own fixed set */
 
 #endif

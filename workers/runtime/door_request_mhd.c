@@ -30,7 +30,7 @@ enum {
 
 /* ---- answers of our own ---- */
 
-void conn_tell(struct conn *c, unsigned status, const char *code, const char *message)
+void fd_tell(int fd, unsigned status, const char *code, const char *message)
 {
     char body[HTTP_ERROR_TEXT_MAX], text[HTTP_ERROR_TEXT_MAX + 256];
     size_t len = http_error_text(body, code, message);
@@ -42,7 +42,7 @@ void conn_tell(struct conn *c, unsigned status, const char *code, const char *me
                      status == 503 ? "Retry-After: 2\r\n" : "", len, body);
 
     static_assert(DOOR_RETRY_AFTER_S == 2, "written out above");
-    if (send(c->fd, text, (size_t)n, MSG_NOSIGNAL | MSG_DONTWAIT) < 0)
+    if (send(fd, text, (size_t)n, MSG_NOSIGNAL | MSG_DONTWAIT) < 0)
         return; /* the sender is gone, or takes nothing: so be it */
 }
 
@@ -69,7 +69,7 @@ void *request_begin(void *cls, const char *uri, struct MHD_Connection *mhd)
         free(r);
         return NULL;
     }
-    memcpy(r->uri, uri, n);
+    r->uri = memcpy(r + 1, uri, n);
     hide_query((char *)(uintptr_t)uri);
     r->path = r->query = "";
     r->door = c->door;
@@ -152,6 +152,13 @@ static const struct route *find_route(const struct door *d, const char *path, co
     return NULL;
 }
 
+const struct route *request_route(const struct door *d, const char *path, const char *method)
+{
+    char allow[1];
+
+    return find_route(d, path, method, allow, sizeof allow);
+}
+
 static void refuse(struct http_request *r, unsigned status, const char *code, const char *message,
                    const char *reason)
 {
@@ -221,16 +228,19 @@ static enum MHD_Result send_reply(struct http_request *r)
 
     if (r->reply == NULL)
         return MHD_NO; /* there was no memory for it */
-    conn_enter(c, CONN_ANSWER,
-               uv_now(c->door->loop) + c->door->o.idle_timeout_ms +
-                   r->reply_len * 1000 / BODY_RATE_MIN);
+    conn_enter(c, CONN_ANSWER, request_answer_deadline(c->door, r->reply_len));
     result = MHD_queue_response(c->mhd, r->status, r->reply);
     MHD_destroy_response(r->reply); /* our reference */
     r->reply = NULL;
     return result;
 }
 
-static uint64_t body_deadline(const struct http_request *r)
+uint64_t request_answer_deadline(const struct door *d, size_t len)
+{
+    return uv_now(d->loop) + d->o.idle_timeout_ms + len * 1000 / BODY_RATE_MIN;
+}
+
+uint64_t request_body_deadline(const struct http_request *r)
 {
     uint64_t idle = r->door->o.idle_timeout_ms, next = uv_now(r->door->loop) + idle;
     uint64_t whole = r->head_ms + idle + r->body_len * 1000 / BODY_RATE_MIN;
@@ -247,7 +257,7 @@ static enum MHD_Result take_head(struct http_request *r, const char *method, con
     r->headed = true;
     r->arrived_us = (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_usec;
     r->head_ms = uv_now(r->door->loop);
-    conn_enter(r->conn, CONN_BODY, body_deadline(r));
+    conn_enter(r->conn, CONN_BODY, request_body_deadline(r));
     r->calling = true;
     check_head(r, method, version);
     r->calling = false;
@@ -270,7 +280,8 @@ static bool body_grow(struct http_request *r, size_t more)
 
     if (need > most) {
         door_count_refused("too_large");
-        conn_tell(r->conn, 413, "PAYLOAD_TOO_LARGE", "the body is larger than this address takes");
+        fd_tell(r->conn->fd, 413, "PAYLOAD_TOO_LARGE",
+                "the body is larger than this address takes");
         return false;
     }
     if (!r->chunked && r->declared < most)
@@ -286,14 +297,39 @@ static bool body_grow(struct http_request *r, size_t more)
         body = realloc(r->body, room + EVENT_BODY_PADDING);
     if (body == NULL) {
         door_count_refused("no_memory");
-        conn_tell(r->conn, 503, "UNAVAILABLE",
-                  "too many large requests at once: send it again in a moment");
+        fd_tell(r->conn->fd, 503, "UNAVAILABLE",
+                "too many large requests at once: send it again in a moment");
         return false;
     }
     d->bodies_bytes += room - r->body_room;
     r->body = body;
     r->body_room = room;
     return true;
+}
+
+bool request_body_reserve(struct http_request *r, size_t len)
+{
+    struct door *d = r->door;
+
+    if (len == 0)
+        return true;
+    if (len > BODY_AT_ONCE_MAX || d->bodies_bytes + len > DOOR_BODIES_BYTES_MAX)
+        return false;
+    r->body = malloc(len + EVENT_BODY_PADDING);
+    if (r->body == NULL)
+        return false;
+    r->body_room = len;
+    d->bodies_bytes += len;
+    return true;
+}
+
+void http_body_done(struct http_request *r)
+{
+    if (r->door != NULL)
+        r->door->bodies_bytes -= r->body_room;
+    free(r->body);
+    r->body = NULL;
+    r->body_len = r->body_room = 0;
 }
 
 static enum MHD_Result take_piece(struct http_request *r, const char *data, size_t *size)
@@ -309,7 +345,7 @@ static enum MHD_Result take_piece(struct http_request *r, const char *data, size
     memcpy(r->body + r->body_len, data, *size);
     r->body_len += *size;
     *size = 0;
-    conn_enter(r->conn, CONN_BODY, body_deadline(r));
+    conn_enter(r->conn, CONN_BODY, request_body_deadline(r));
     return MHD_YES;
 }
 
@@ -392,6 +428,10 @@ static void respond(struct http_request *r, const struct http_reply *reply,
 
 void http_respond(struct http_request *r, const struct http_reply *reply)
 {
+    if (r->plain != NULL) {
+        plain_respond(r, reply);
+        return;
+    }
     respond(r, reply,
             MHD_create_response_from_buffer(reply->len, (void *)(uintptr_t)reply->body,
                                             MHD_RESPMEM_MUST_COPY));
@@ -400,8 +440,10 @@ void http_respond(struct http_request *r, const struct http_reply *reply)
 void http_respond_file(struct http_request *r, const struct http_reply *reply, int fd,
                        uint64_t offset)
 {
-    struct MHD_Response *response = MHD_create_response_from_fd_at_offset64(reply->len, fd, offset);
+    struct MHD_Response *response;
 
+    assert(r->plain == NULL); /* files are answers to GET */
+    response = MHD_create_response_from_fd_at_offset64(reply->len, fd, offset);
     if (response == NULL)
         close(fd);
     respond(r, reply, response);
@@ -426,6 +468,8 @@ const char *http_query(const struct http_request *r)
 
 const char *http_header(const struct http_request *r, const char *name)
 {
+    if (r->plain != NULL)
+        return plain_header(r, name);
     return r->conn == NULL ? NULL
                            : MHD_lookup_connection_value(r->conn->mhd, MHD_HEADER_KIND, name);
 }
@@ -442,7 +486,9 @@ const char *http_peer(const struct http_request *r)
 {
     const union MHD_ConnectionInfo *info;
 
-    if (r->peer[0] == '\0' && r->conn != NULL) {
+    if (r->peer[0] == '\0' && r->plain != NULL) {
+        plain_peer(r, ((struct http_request *)(uintptr_t)r)->peer, sizeof r->peer);
+    } else if (r->peer[0] == '\0' && r->conn != NULL) {
         info = MHD_get_connection_info(r->conn->mhd, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
         if (info != NULL && info->client_addr != NULL)
             getnameinfo(info->client_addr, sizeof(struct sockaddr_in6),
@@ -459,6 +505,8 @@ uint64_t http_arrived_us(const struct http_request *r)
 
 void *http_scratch(struct http_request *r, size_t size)
 {
+    if (r->scratch == NULL && r->plain != NULL)
+        r->scratch = plain_scratch(r, size);
     if (r->scratch == NULL)
         r->scratch = calloc(1, size);
     return r->scratch;
