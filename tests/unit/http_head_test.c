@@ -13,7 +13,7 @@
 
 static void a_plain_head_is_read(void **state)
 {
-    char text[] = LINE "Host: x\r\nContent-Length: 12\r\nX-Empty:\r\nX-Wide: \t a b \t\r\n"
+    char text[] = LINE "Host: x\r\nContent-Length: 12\r\nX-Empty:\r\nX-Wide: \t a b\r\n"
                        "x-wide: second\r\nConnection: Keep-Alive\r\n\r\nthe body";
     struct http_head h;
 
@@ -63,6 +63,8 @@ static void what_is_not_plain_is_not_read(void **state)
         LINE "Host: x\r\nConnection: keep-alive, close\r\n\r\n",
         LINE "Host: x\r\nUpgrade: websocket\r\n\r\n",
         LINE "Host: x\r\nTrailer: x\r\n\r\n",
+        LINE "Host: x\r\nX: trailing \r\n\r\n",
+        LINE "Host: x\r\nContent-Length: 5\t\r\n\r\n",
         LINE "Host: x\r\n folded\r\n\r\n",
         LINE "Host: x\r\nNo colon\r\n\r\n",
         LINE "Host: x\r\n: no name\r\n\r\n",

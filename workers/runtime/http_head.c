@@ -65,8 +65,8 @@ static bool read_field(struct http_head *h, struct framing *framing, const char 
     *colon = '\0';
     for (value = colon + 1; value < end && (*value == ' ' || *value == '\t');)
         value++;
-    while (end > value && (end[-1] == ' ' || end[-1] == '\t'))
-        *--end = '\0';
+    if (end > value && (end[-1] == ' ' || end[-1] == '\t'))
+        return false; /* no part of the value, but not every reader knows that */
     framing_header(framing, line, (size_t)(colon - line), value, (size_t)(end - value));
     if (framing->fault != NULL ||
         asks_for_more(line, (size_t)(colon - line), value, (size_t)(end - value)))
