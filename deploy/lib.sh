@@ -70,7 +70,7 @@ rb_install() {
 # What building takes, and what running the private servers takes.
 RB_BUILD_PACKAGES="gcc g++ cmake ninja-build pkg-config libuv1-dev libhiredis-dev libpq-dev libwebsockets-dev
     libwebsockets-evlib-uv libmicrohttpd-dev libmsgpack-dev libssl-dev liblz4-dev libxxhash-dev libcurl4-openssl-dev libsimdjson-dev
-    libdeflate-dev libphonenumber-dev libicu-dev libcmocka-dev"
+    libdeflate-dev zlib1g-dev libphonenumber-dev libicu-dev libcmocka-dev"
 RB_SERVER_PACKAGES="postgresql redis-server"
 
 # rb_node_packages: Debian's Node and npm, unless others are there. npm fetches the dashboard's libraries, and the unmodified

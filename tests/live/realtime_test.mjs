@@ -3,13 +3,16 @@ import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import net from 'node:net';
 import { after, before, describe, test } from 'node:test';
+import zlib from 'node:zlib';
 import { exec, ringback, start, until } from './lib/harness.mjs';
 import { ALICE, BOB, CAROL, ORG_A, ORG_B, at, client, leave, publish, refresh, serial, servers, signedIn, sleep, subscribe, tenants, token } from './lib/dashboards.mjs';
 import { WebSocket, versions } from './lib/clients.mjs';
 
 let server, undisturbed;
 const sockets = [];
-const abandoned = {}; // a page that stays open for longer than its session; looked at near the end, so that nobody waits for it
+// Two that take their time, begun before all others and looked at near the end, so that nobody waits for them: a page that stays
+// open for longer than its session, and one whose user is removed from an organization.
+const ERIN = 'e1100000-0000-4000-8000-00000000e110', abandoned = {}, removed = {};
 
 before(async () => {
   tenants();
@@ -18,7 +21,13 @@ before(async () => {
   abandoned.supabase = client(versions.at(-1), token(BOB, '3s'), 0, undisturbed);
   abandoned.ends = Date.now() + 3000;
   abandoned.seen = subscribe(abandoned.supabase, { table: 'campaigns' });
-  await abandoned.seen.live();
+  exec(`INSERT INTO organization_members (organization_id, user_id) VALUES ('${ORG_A}', '${ERIN}'), ('${ORG_B}', '${ERIN}')`);
+  removed.seen = subscribe(client(versions.at(-1), token(ERIN), 0, undisturbed), { table: 'abandoned_carts' });
+  await Promise.all([abandoned.seen.live(), removed.seen.live()]);
+  publish(ORG_B, 'abandoned_carts', 'INSERT', { id: 'still' });
+  await removed.seen.heard('still');
+  exec(`DELETE FROM organization_members WHERE user_id = '${ERIN}' AND organization_id = '${ORG_B}'`);
+  removed.at = Date.now();
 });
 
 after(() => {
@@ -159,6 +168,15 @@ for (const version of versions) {
 }
 
 describe('faults', () => {
+  test('a removed member stops receiving', async () => {
+    await sleep(removed.at + 31000 - Date.now());
+    publish(ORG_B, 'abandoned_carts', 'INSERT', { id: 'secret' });
+    publish(ORG_A, 'abandoned_carts', 'INSERT', { id: 'mine' });
+    await removed.seen.heard('mine');
+    await sleep(100);
+    assert.deepEqual(removed.seen.ids(), ['still', 'mine']);
+  });
+
   test('clients come back after the process was killed, and hear again', async () => {
     const seen = await Promise.all(versions.map((v) => signedIn(v, ALICE)));
     const address = server.address;
@@ -209,17 +227,6 @@ describe('faults', () => {
     assert.equal(other.states.length, others);
   });
 
-  test('a removed member stops receiving', async () => {
-    const seen = await signedIn(versions.at(-1), CAROL);
-    exec(`DELETE FROM organization_members WHERE user_id = '${CAROL}' AND organization_id = '${ORG_B}'`);
-    await sleep(31000);
-    publish(ORG_B, 'commerce_orders', 'INSERT', { id: 'secret' });
-    publish(ORG_A, 'commerce_orders', 'INSERT', { id: 'mine' });
-    await seen.heard('mine');
-    await sleep(100);
-    assert.deepEqual(seen.ids(), ['mine']);
-  });
-
   test('who became a member a moment ago is let in at once', async () => {
     const dave = 'da7e0000-0000-4000-8000-00000000da7e', jwt = token(dave);
     const early = subscribe(client(versions.at(-1), jwt)); // it is known now that he belongs nowhere
@@ -233,38 +240,25 @@ describe('faults', () => {
     assert.ok(Date.now() - began < 5000, `within a moment, not ${Date.now() - began} ms`);
     await until(() => early.states.includes('CHANNEL_ERROR'), 5000, 'the open page to be told, too');
   });
-
-  test('a page that outlives its session hears nothing more, is told, and comes back with a new one', async () => {
-    const { supabase, seen, ends } = abandoned, GRACE = 75000;
-    assert.deepEqual(seen.states[0], 'SUBSCRIBED');
-    publish(ORG_B, 'campaigns', 'INSERT', { id: 'too late' });
-    await until(() => seen.states.length > 1, ends + GRACE + 20000 - Date.now(), 'the end of the grace');
-    assert.deepEqual([seen.states[1], seen.got], ['CHANNEL_ERROR', []]);
-    assert.ok(Date.now() > ends + GRACE - 1000, 'not before');
-    await refresh(supabase, token(BOB));
-    await until(() => seen.states.at(-1) === 'SUBSCRIBED' && seen.system.length > 1, 15000, `delivery again: ${seen.states}`);
-    publish(ORG_B, 'campaigns', 'INSERT', { id: 'again' });
-    await seen.heard('again');
-    assert.ok(!seen.states.includes('CLOSED'));
-  });
 });
 
 describe('the socket itself', () => {
-  /** Sends raw bytes; resolves with all that came until the connection ended (or ms passed). */
-  const raw = (bytes, ms = 3000) => new Promise((resolve) => {
+  /** Sends raw bytes, and `then` once something came; resolves with all that came until the connection ended (or ms passed). */
+  const raw = (bytes, ms = 3000, then = '') => new Promise((resolve) => {
     const [host, port] = [server.address.slice(0, server.address.lastIndexOf(':')), server.address.split(':').at(-1)];
     const socket = net.connect(Number(port), host, () => socket.write(bytes));
     const answer = { text: '', closed: false };
     const done = () => { socket.destroy(); resolve(answer); };
     socket.on('data', (d) => { answer.text += d.toString('latin1'); });
+    socket.once('data', () => socket.write(then));
     socket.on('close', () => { answer.closed = true; done(); });
     socket.on('error', () => {});
     setTimeout(done, ms);
   });
   const upgrade = (path, more = '') => `GET ${path} HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n` +
     `Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n${more}\r\n`;
-  const open = (query = 'vsn=2.0.0') => new Promise((resolve, reject) => {
-    const ws = new WebSocket(`ws://${server.address}/realtime/v1/websocket?apikey=x&${query}`);
+  const open = (query = 'vsn=2.0.0', options = {}) => new Promise((resolve, reject) => {
+    const ws = new WebSocket(`ws://${server.address}/realtime/v1/websocket?apikey=x&${query}`, options);
     sockets.push(ws);
     ws.messages = [];
     ws.on('message', (d) => ws.messages.push(JSON.parse(d)));
@@ -310,6 +304,55 @@ describe('the socket itself', () => {
     assert.equal(ws.code, 1009);
   });
 
+  test('who offers it gets compressed messages, everybody the same ones', async () => {
+    const all = await Promise.all([{}, { perMessageDeflate: { clientNoContextTakeover: true, threshold: 0 } }, { perMessageDeflate: false },
+      { perMessageDeflate: { serverMaxWindowBits: 10 } }].map((options) => open('vsn=2.0.0', options)));
+    const terms = 'permessage-deflate; server_no_context_takeover; client_no_context_takeover';
+    assert.deepEqual(all.map((ws) => ws._socket && ws.extensions), ['permessage-deflate', 'permessage-deflate', '', '']);
+    assert.match((await raw(upgrade('/realtime/v1/websocket?vsn=2.0.0', 'Sec-WebSocket-Extensions: permessage-deflate\r\n'), 300)).text,
+      new RegExp(`\r\nSec-WebSocket-Extensions: ${terms}\r\n\r\n$`));
+    for (const ws of all)
+      ws.send(JSON.stringify(['1', '1', 'realtime:deflate', 'phx_join', { pad: 'x'.repeat(2000), access_token: token(ALICE),
+        config: { postgres_changes: [{ event: '*', schema: 'public', table: 'agents' }] } }]));
+    await until(() => all.every((ws) => ws.messages.length === 2), 5000, 'all to be live');
+    const before = all.map((ws) => ws._socket.bytesRead), rows = 40;
+    for (let i = 0; i < rows; i++)
+      publish(ORG_A, 'agents', i % 2 ? 'UPDATE' : 'INSERT', { id: i, prompt: 'Say good day, ask whether the order is right. '.repeat(i), name: 'Größe' }, 1);
+    await until(() => all.every((ws) => ws.messages.length === 2 + rows), 5000, 'all rows');
+    for (const ws of all) assert.deepEqual(ws.messages.slice(2), all[2].messages.slice(2));
+    const took = all.map((ws, i) => ws._socket.bytesRead - before[i]);
+    assert.ok(took[0] < took[2] / 3 && took[1] === took[0] && took[3] === took[2], `bytes: ${took}`);
+    for (const ws of all) ws.close();
+  });
+
+  test('compressed messages come in pieces; bad ones, bombs and compression that was not negotiated close the socket', async () => {
+    const deflated = (text) => zlib.deflateRawSync(text, { finishFlush: zlib.constants.Z_SYNC_FLUSH }).subarray(0, -4);
+    const frame = (first, bytes) => Buffer.concat([Buffer.from(bytes.length < 126 ? [first, 0x80 | bytes.length] : [first, 0xFE, bytes.length >> 8, bytes.length & 255]),
+      Buffer.alloc(4), bytes]); // masked by zeros
+    const heartbeat = (ref, pad = '') => JSON.stringify([null, ref, 'phoenix', 'heartbeat', { pad }]);
+    /** Sends frames behind a handshake; what the server sent, and the code it closed with. */
+    const converse = async (frames, offer = 'permessage-deflate') => {
+      const hello = upgrade('/realtime/v1/websocket?vsn=2.0.0', offer ? `Sec-WebSocket-Extensions: ${offer}\r\n` : '');
+      const { text } = await raw(hello, 1000, Buffer.concat(frames));
+      const sent = text.slice(text.indexOf('\r\n\r\n') + 4), [, close] = /\x88[\x02-\x7d]([^]{2})/.exec(sent) ?? [];
+      return { sent, code: close ? close.charCodeAt(0) << 8 | close.charCodeAt(1) : null };
+    };
+    const whole = deflated(heartbeat('7', 'x'.repeat(5000) + 'ü')), [a, b] = [whole.subarray(0, 9), whole.subarray(9)];
+    const cases = await Promise.all([
+      converse([frame(0x41, a), frame(0x00, b.subarray(0, 1)), frame(0x89, Buffer.from('ping')), frame(0x80, b.subarray(1)),
+        frame(0x81, Buffer.from(heartbeat('8'))), frame(0xC1, deflated(heartbeat('9'))), frame(0xC1, zlib.deflateRawSync(heartbeat('10')))]),
+      converse([frame(0xC1, Buffer.from('no deflate data'))]),
+      converse([frame(0xC1, deflated(Buffer.alloc(20 << 20)))]),
+      converse([frame(0xC1, whole)], ''),
+      converse([frame(0xE1, whole)]),
+      converse([frame(0x41, a), frame(0x80, Buffer.alloc(0)), frame(0x81, Buffer.from(heartbeat('never')))]),
+    ]);
+    for (const ref of ['7', '8', '9', '10']) assert.match(cases[0].sent, new RegExp(`"${ref}","phoenix","phx_reply"`));
+    assert.match(cases[0].sent, /ping/);
+    assert.deepEqual(cases.map((c) => c.code), [null, 1007, 1009, 1002, 1002, 1007]);
+    assert.ok(cases.slice(1).every((c) => !/phx_reply/.test(c.sent)));
+  });
+
   test('garbage is borne for a while, then the socket is closed', async () => {
     const ws = await open('vsn=1.0.0');
     for (const text of ['', '{', '[]', '{}', '{"topic":{}}', '\u0000']) ws.send(text);
@@ -322,7 +365,7 @@ describe('the socket itself', () => {
   });
 
   test('a reader that does not read is told to resync; others hear everything', async () => {
-    const slow = await open(), good = await open();
+    const slow = await open('vsn=2.0.0', { perMessageDeflate: false }), good = await open(); // compressed, they would all fit into its socket
     const join = (ws) => ws.send(JSON.stringify(['1', '1', 'realtime:s', 'phx_join', { access_token: token(ALICE),
       config: { postgres_changes: [{ event: '*', schema: 'public', table: 'commerce_orders' }] } }]));
     join(slow);
@@ -352,4 +395,18 @@ describe('the socket itself', () => {
     publish(ORG_A, 'agents', 'INSERT', { id: 'drained' });
     await seen.heard('drained');
   });
+});
+
+test('a page that outlives its session hears nothing more, is told, and comes back with a new one', async () => {
+  const { supabase, seen, ends } = abandoned, GRACE = 75000;
+  assert.deepEqual(seen.states[0], 'SUBSCRIBED');
+  publish(ORG_B, 'campaigns', 'INSERT', { id: 'too late' });
+  await until(() => seen.states.length > 1, ends + GRACE + 20000 - Date.now(), 'the end of the grace');
+  assert.deepEqual([seen.states[1], seen.got], ['CHANNEL_ERROR', []]);
+  assert.ok(Date.now() > ends + GRACE - 1000, 'not before');
+  await refresh(supabase, token(BOB));
+  await until(() => seen.states.at(-1) === 'SUBSCRIBED' && seen.system.length > 1, 15000, `delivery again: ${seen.states}`);
+  publish(ORG_B, 'campaigns', 'INSERT', { id: 'again' });
+  await seen.heard('again');
+  assert.ok(!seen.states.includes('CLOSED'));
 });

@@ -9,7 +9,8 @@ enum {
     FRAME_SPARE_MAX = 128,
     OPCODE_TEXT = 0x81,
     OPCODE_BINARY = 0x82,
-    OPCODE_PING = 0x89
+    OPCODE_PING = 0x89,
+    RSV1 = 0x40 /* compressed */
 };
 
 void frame_begin(struct frame_writer *w)
@@ -55,6 +56,17 @@ void frame_text(struct frame_writer *w, struct text t)
         return;
     memcpy(w->frame->bytes + w->used, t.p, t.n);
     w->used += t.n;
+}
+
+unsigned char *frame_room(struct frame_writer *w, size_t n)
+{
+    return reserve(w, n) ? w->frame->bytes + w->used : NULL;
+}
+
+void frame_wrote(struct frame_writer *w, size_t n)
+{
+    assert(n <= w->size - w->used);
+    w->used += n;
 }
 
 void frame_puts(struct frame_writer *w, const char *s)
@@ -131,6 +143,8 @@ static struct frame *finish(struct frame_writer *w, unsigned char opcode)
     f->start = FRAME_HEADER_MAX - header;
     f->len = header + n;
     f->committed_us = 0;
+    f->deflated = NULL;
+    f->deflate_tried = false;
     *w = (struct frame_writer){.failed = true}; /* a finished writer writes nothing more */
     return f;
 }
@@ -143,6 +157,11 @@ struct frame *frame_finish(struct frame_writer *w)
 struct frame *frame_finish_binary(struct frame_writer *w)
 {
     return finish(w, OPCODE_BINARY);
+}
+
+struct frame *frame_finish_deflated(struct frame_writer *w, const struct frame *of)
+{
+    return finish(w, of->bytes[of->start] | RSV1);
 }
 
 struct frame *frame_ping(uint64_t n)

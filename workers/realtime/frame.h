@@ -21,6 +21,8 @@ struct frame {
     uint32_t start;       /* where the header begins in `bytes` */
     size_t len;           /* header and payload */
     int64_t committed_us; /* of the change it tells; 0: none, or its latency is already measured */
+    struct frame *deflated; /* the same compressed, owned; NULL: not (yet) made */
+    bool deflate_tried;
     unsigned char bytes[];
 };
 
@@ -38,10 +40,16 @@ void frame_puts(struct frame_writer *w, const char *s);   /* as it is */
 void frame_string(struct frame_writer *w, struct text t); /* as a JSON string, quoted and escaped */
 void frame_number(struct frame_writer *w, uint64_t n);
 
+/* Where up to `n` bytes may be written; frame_wrote() says how many were. NULL: failed. */
+unsigned char *frame_room(struct frame_writer *w, size_t n);
+void frame_wrote(struct frame_writer *w, size_t n);
+
 /* A text frame with one reference, which is the caller's. */
 struct frame *frame_finish(struct frame_writer *w);
 /* The same as a binary frame. */
 struct frame *frame_finish_binary(struct frame_writer *w);
+/* The same as a compressed frame of the kind of `of`. */
+struct frame *frame_finish_deflated(struct frame_writer *w, const struct frame *of);
 
 /* A PING that carries a number as text; 0: an empty one. */
 struct frame *frame_ping(uint64_t n);
@@ -60,8 +68,10 @@ static inline struct frame *frame_ref(struct frame *f)
 static inline void frame_unref(struct frame *f)
 {
     assert(f == NULL || f->refs > 0);
-    if (f != NULL && --f->refs == 0)
-        free(f);
+    if (f == NULL || --f->refs > 0)
+        return;
+    free(f->deflated); /* the only reference to it */
+    free(f);
 }
 
 #endif

@@ -10,6 +10,7 @@ enum {
     REALTIME_SNDBUF = 64 * 1024, /* else the kernel buffers 1.7 MB for each sleeping client */
     REALTIME_WRITE_MAX =
         64 * 1024,       /* frames for one socket are joined into writes up to this size */
+    DEFLATE_MIN = 256,   /* shorter frames are not compressed */
     PACE_SHARE_MS = 10,  /* so long the rows after the first one wait for others to share a write */
     PACE_CROWD = 256,    /* sockets; so many together wait with the first row already */
     PACE_LEARN_MS = 250, /* so long it is watched whether rows follow each other */

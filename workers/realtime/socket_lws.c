@@ -11,6 +11,7 @@
 #include <sys/socket.h>
 #include <time.h>
 
+#include "realtime/deflate.h"
 #include "realtime/limits.h"
 #include "runtime/log.h"
 
@@ -23,7 +24,10 @@ enum {
     ADDRESS_CHAINS = 1024, /* a power of two */
     DESTROY_POLL_MS = 2,
     CLOSE_S = 3,
+    OFFER_MAX = 256, /* of extensions; libwebsockets takes no longer one */
+    RSV1 = 0x40,     /* the message is compressed */
     CLOSE_GOING_AWAY = 1001,
+    CLOSE_BAD_DATA = 1007,
     CLOSE_TOO_BIG = 1009,
 };
 
@@ -33,6 +37,8 @@ struct conn {
     struct session *session;
     int fd;
     bool closing;            /* nothing may be written any more */
+    bool deflates;           /* negotiated */
+    bool in_deflated;        /* the message that is arriving is compressed */
     struct conn *next, **at; /* of sockets.conns */
     char *in;                /* a message that is still arriving */
     size_t in_len, in_size;
@@ -50,6 +56,7 @@ struct sockets {
     struct address *addresses[ADDRESS_CHAINS];
     struct lws_context *context; /* NULL once it is destroyed */
     struct lws_vhost *vhost;
+    struct deflate *deflate;
     struct conn *conns;
     struct sockets_stats stats;
     unsigned taken; /* connections that libwebsockets holds, those still shaking hands included */
@@ -93,7 +100,7 @@ static void observe(struct sockets *s, struct frame *f)
 /* Straight into the socket: nothing is queued before it, and lws_write() would add a quarter to the cost of the system call.
  * What does not fit, libwebsockets keeps: RAW, our frames are complete and it never writes to them. Not for TLS, which ends
  * before us. */
-static int put(struct conn *c, unsigned char *bytes, size_t n)
+static int put(struct conn *c, const unsigned char *bytes, size_t n)
 {
     ssize_t sent = send(c->fd, bytes, n, MSG_NOSIGNAL | MSG_DONTWAIT);
 
@@ -103,25 +110,33 @@ static int put(struct conn *c, unsigned char *bytes, size_t n)
         return -1;
     if (sent < 0)
         sent = 0;
-    return lws_write(c->wsi, bytes + sent, n - (size_t)sent, LWS_WRITE_RAW);
+    return lws_write(c->wsi, (unsigned char *)bytes + sent, n - (size_t)sent, LWS_WRITE_RAW);
+}
+
+/* As it goes over this socket's wire. */
+static const struct frame *wire_form(struct sockets *s, const struct conn *c, struct frame *f)
+{
+    return f == NULL || !c->deflates ? f : deflate_frame(s->deflate, f);
 }
 
 /* One write of one frame as it lies there, or of several joined. Returns how many frames; *r below 0: the socket is gone. */
 static uint32_t write_some(struct sockets *s, struct conn *c, struct outbox *o, int *r)
 {
-    struct frame *f = outbox_at(o, 0), *next = outbox_at(o, 1);
+    const struct frame *f = wire_form(s, c, outbox_at(o, 0)),
+                       *next = wire_form(s, c, outbox_at(o, 1));
     size_t used = 0;
     uint32_t n = 0;
 
     s->stats.writes++;
     if (next == NULL || f->len + next->len > sizeof s->joined) {
-        observe(s, f);
+        observe(s, outbox_at(o, 0));
         s->stats.bytes_out += f->len;
         *r = put(c, f->bytes + f->start, f->len);
         return 1;
     }
-    for (; (f = outbox_at(o, n)) != NULL && used + f->len <= sizeof s->joined; n++) {
-        observe(s, f);
+    for (; (f = wire_form(s, c, outbox_at(o, n))) != NULL && used + f->len <= sizeof s->joined;
+         n++) {
+        observe(s, outbox_at(o, n));
         memcpy(s->joined + used, f->bytes + f->start, f->len);
         used += f->len;
     }
@@ -256,6 +271,55 @@ static bool acceptable(struct sockets *s, struct lws *wsi, char query[QUERY_MAX]
            protocol_version_of(query, version);
 }
 
+/* libwebsockets knows the extension for its handshake and lets compressed frames pass; what is in them is our business. */
+static int on_extension(struct lws_context *context, const struct lws_extension *extension,
+                        struct lws *wsi, enum lws_extension_callback_reasons reason, void *user,
+                        void *in, size_t len)
+{
+    static const struct lws_ext_options none[] = {{NULL, EXTARG_NONE}};
+
+    (void)context;
+    (void)extension;
+    (void)wsi;
+    (void)user;
+    (void)len;
+    if (reason == LWS_EXT_CB_CONSTRUCT)
+        *(const struct lws_ext_options **)in = none;
+    return 0;
+}
+
+static const struct lws_extension extensions[] = {
+    {"permessage-deflate", on_extension, NULL},
+    {NULL, NULL, NULL},
+};
+
+/* 0: it may be negotiated. */
+static int on_offer(struct lws *wsi)
+{
+    char offer[OFFER_MAX];
+
+    return lws_hdr_copy(wsi, offer, sizeof offer, WSI_TOKEN_EXTENSIONS) > 0 && deflate_suits(offer)
+               ? 0
+               : 1;
+}
+
+/* Says that no side keeps anything between messages. Its header is the last one, if there is one. */
+static int on_headers(struct conn *c, struct lws_process_html_args *args)
+{
+    static const char negotiated[] = "Sec-WebSocket-Extensions: permessage-deflate\r\n",
+                      terms[] = "; server_no_context_takeover; client_no_context_takeover\r\n";
+    const size_t n = sizeof negotiated - 1, more = sizeof terms - 1;
+
+    if (c == NULL || memcmp(args->p - n, negotiated, n) != 0)
+        return 0;
+    if ((size_t)args->max_len < more)
+        return -1;
+    memcpy(args->p - 2, terms, more);
+    args->p += more - 2;
+    c->deflates = true;
+    return 0;
+}
+
 /* Before the upgrade is answered. */
 static int on_upgrade(struct sockets *s, struct lws *wsi)
 {
@@ -321,23 +385,51 @@ static bool append(struct conn *c, const void *piece, size_t len)
     return true;
 }
 
+/* False: the socket is on its way out. */
+static bool inflate_message(struct sockets *s, struct conn *c, struct text *message)
+{
+    switch (deflate_inflate(s->deflate, *message, message)) {
+    case INFLATED_WELL:
+        return true;
+    case INFLATED_TOO_BIG:
+        (void)say_goodbye(c, CLOSE_TOO_BIG);
+        return false;
+    case INFLATED_BAD:
+        (void)say_goodbye(c, CLOSE_BAD_DATA);
+        return false;
+    }
+    return false;
+}
+
+/* Collects the pieces. False: it has grown too long, or out of memory. */
+static bool collect(struct conn *c, const char *piece, size_t len, bool last, struct text *message)
+{
+    *message = (struct text){piece, len};
+    if (c->in_len == 0 && last)
+        return true;
+    if (!append(c, piece, len))
+        return false;
+    *message = (struct text){c->in, c->in_len};
+    return true;
+}
+
 static int on_piece(struct sockets *s, struct conn *c, const char *piece, size_t len)
 {
     bool last = lws_is_final_fragment(c->wsi) && lws_remaining_packet_payload(c->wsi) == 0;
-    struct text message = {piece, len};
+    struct text message;
 
     if (c->session == NULL || c->closing)
         return 0;
+    if (lws_is_first_fragment(c->wsi))
+        c->in_deflated = lws_get_reserved_bits(c->wsi) & RSV1;
     if (c->in_len + len > SESSION_FRAME_IN_MAX)
         return say_goodbye(c, CLOSE_TOO_BIG) ? 0 : -1;
-    if (c->in_len > 0 || !last) {
-        if (!append(c, piece, len))
-            return -1;
-        message = (struct text){c->in, c->in_len};
-    }
+    if (!collect(c, piece, len, last, &message))
+        return -1;
     if (!last)
         return 0;
-    hub_frame(s->o.hub, c->session, message, lws_frame_is_binary(c->wsi), sockets_now());
+    if (!c->in_deflated || inflate_message(s, c, &message))
+        hub_frame(s->o.hub, c->session, message, lws_frame_is_binary(c->wsi), sockets_now());
     /* Sockets are idle most of the time: keep no buffer for the next message. */
     free(c->in);
     c->in = NULL;
@@ -380,6 +472,10 @@ static int callback(struct lws *wsi, enum lws_callback_reasons reason, void *use
         return -1; /* websockets only: no body is ever parsed here */
     case LWS_CALLBACK_FILTER_PROTOCOL_CONNECTION:
         return on_upgrade(owner(wsi), wsi);
+    case LWS_CALLBACK_CONFIRM_EXTENSION_OKAY:
+        return on_offer(wsi);
+    case LWS_CALLBACK_ADD_HEADERS:
+        return on_headers(c, in);
     case LWS_CALLBACK_ESTABLISHED:
         return on_established(owner(wsi), wsi, c);
     case LWS_CALLBACK_RECEIVE:
@@ -445,6 +541,7 @@ struct sockets *sockets_open(const struct sockets_options *options, const char *
                    LWS_SERVER_OPTION_UV_NO_SIGSEGV_SIGFPE_SPIN,
         .foreign_loops = loops,
         .protocols = protocols,
+        .extensions = extensions,
         .gid = -1,
         .uid = -1,
         .max_http_header_data = HEADERS_MAX,
@@ -458,6 +555,9 @@ struct sockets *sockets_open(const struct sockets_options *options, const char *
     if (s == NULL)
         return NULL;
     s->o = *options;
+    s->deflate = deflate_new();
+    if (s->deflate == NULL)
+        goto failed;
     raise_descriptor_limit();
     lws_set_log_level(LLL_ERR | LLL_WARN, on_log);
     info.pcontext = &s->context;
@@ -475,6 +575,7 @@ struct sockets *sockets_open(const struct sockets_options *options, const char *
 failed:
     if (s->context != NULL)
         lws_context_destroy(s->context);
+    deflate_free(s->deflate);
     free(s);
     return NULL;
 }
@@ -524,6 +625,7 @@ static void on_timer_closed(uv_handle_t *handle)
     void (*done)(void *) = s->on_closed;
     void *ctx = s->closed_ctx;
 
+    deflate_free(s->deflate);
     free(s);
     done(ctx);
 }

@@ -3,7 +3,8 @@
  *
  * Happy path: sockets_take(fd) -> upgrade -> hub_connect -> hub_frame ... -> sockets_flush writes the outbox.
  * Failures:   not our path, no upgrade, too many connections -> the connection is closed; a message above
- *             SESSION_FRAME_IN_MAX -> 1009; a peer that does not read -> its outbox fills, nobody else notices. */
+ *             SESSION_FRAME_IN_MAX, compressed or not -> 1009; bad compression -> 1007; a peer that does not read -> its
+ *             outbox fills, nobody else notices. */
 #ifndef REALTIME_SOCKET_LWS_H
 #define REALTIME_SOCKET_LWS_H
 
