@@ -49,7 +49,11 @@ WITH redacting AS MATERIALIZED (
         synced_at = excluded.synced_at
     WHERE excluded.source_version > coalesce(t.source_version, '')
        OR (excluded.source_version < t.source_version AND customer_held(t, excluded) IS DISTINCT FROM t.source_held)
-    RETURNING t.id, t.integration_id, t.external_customer_id, t.organization_id, t.xmax = 0 AS inserted, live_record(t) AS record
+    RETURNING t.id, t.integration_id, t.external_customer_id, t.organization_id, t.xmax = 0 AS inserted,
+              (SELECT row_to_json(r) FROM (       -- live_record(t), but half as dear
+                  SELECT t.id, t.organization_id, t.integration_id, t.external_customer_id, t.source, t.first_name,
+                         t.last_name, t.email, t.phone, t.default_address, t.tags, t.source_created_at, t.source_updated_at,
+                         t.synced_at, t.created_at, t.updated_at) r) AS record
 ), orders AS (     -- by ids, and not joined: a plan made while the tables were empty read all orders for each new customer
     UPDATE commerce_orders t
     SET customer_id = (SELECT u.id FROM upserted u

@@ -219,6 +219,19 @@ test('answers name table, type, organization and a record without internals', ()
         { id: record.id, organization_id: s.organization_id, integration_id: s.integration_id, external_order_id: '1' });
 });
 
+test('a record is what live_record() makes of the row, column for column', () => {
+    const s = shop(), zone = "SET timezone = 'UTC';";
+    psql(s.setup);
+    const address = { city: 'Pune', 'a "b"': [1, 2.50, null, true], latitude: 18.5204303 };
+    for (const [tbl, event] of [['commerce_orders', order('1', T0, { notes: 'A "quoted" ☎ line\n', total_amount: '10.50', shipping_address: JSON.stringify(address), tags: '["x"]' }, [{}])],
+        ['commerce_customers', customer('c1', T0, { first_name: 'Ana', phone: '+919800000001', default_address: JSON.stringify(address) })]]) {
+        const [answer] = run(`${zone} ${batch([event(s)], T0)}`);
+        assert.ok(answer.startsWith(`${tbl}|INSERT|`), answer);
+        const [row] = run(`${zone} SELECT live_record(t) FROM ${tbl} t WHERE organization_id = '${s.organization_id}';`);
+        assert.deepEqual(JSON.parse(answer.slice(answer.indexOf('{'))), JSON.parse(row));
+    }
+});
+
 // ---- what belongs together finds itself ------------------------------------------------------------
 test('order, customer and product end up linked whichever comes first', () => {
     const s = sameInAnyOrder([
