@@ -54,48 +54,12 @@ WITH redacting AS MATERIALIZED (
                   SELECT t.id, t.organization_id, t.integration_id, t.external_customer_id, t.source, t.first_name,
                          t.last_name, t.email, t.phone, t.default_address, t.tags, t.source_created_at, t.source_updated_at,
                          t.synced_at, t.created_at, t.updated_at) r) AS record
-), orders AS (     -- by ids, and not joined: a plan made while the tables were empty read all orders for each new customer
-    UPDATE commerce_orders t
-    SET customer_id = (SELECT u.id FROM upserted u
-                       WHERE u.integration_id = t.integration_id AND u.external_customer_id = t.external_customer_id)
-    WHERE t.id = ANY (ARRAY(
-        SELECT x.id
-        FROM upserted u
-        CROSS JOIN LATERAL (SELECT o.id FROM commerce_orders o
-                            WHERE o.integration_id = u.integration_id AND o.external_customer_id = u.external_customer_id
-                              AND o.customer_id IS NULL OFFSET 0) x
-        WHERE u.inserted))
-    RETURNING t.organization_id, live_record(t) AS record
-), waiting AS MATERIALIZED (
-    SELECT x.integration_id, x.token, u.id AS customer_id
-    FROM upserted u
-    CROSS JOIN LATERAL (SELECT c.integration_id, c.token FROM commerce_checkouts c
-                        WHERE c.integration_id = u.integration_id AND c.external_customer_id = u.external_customer_id
-                          AND c.customer_id IS NULL OFFSET 0) x
-    WHERE u.inserted
-), checkouts AS (
-    UPDATE commerce_checkouts t
-    SET customer_id = (SELECT w.customer_id FROM waiting w WHERE w.integration_id = t.integration_id AND w.token = t.token)
-    WHERE t.integration_id = ANY (ARRAY(SELECT w.integration_id FROM waiting w))
-      AND t.token = ANY (ARRAY(SELECT w.token FROM waiting w))
-      AND (SELECT w.customer_id FROM waiting w WHERE w.integration_id = t.integration_id AND w.token = t.token) IS NOT NULL
-), carts AS (
-    UPDATE commerce_abandoned_carts t
-    SET customer_id = (SELECT u.id FROM upserted u
-                       WHERE u.integration_id = t.integration_id AND u.external_customer_id = t.external_customer_id)
-    WHERE t.id = ANY (ARRAY(
-        SELECT x.id
-        FROM upserted u
-        CROSS JOIN LATERAL (SELECT a.id FROM commerce_abandoned_carts a
-                            WHERE a.integration_id = u.integration_id AND a.external_customer_id = u.external_customer_id
-                              AND a.customer_id IS NULL OFFSET 0) x
-        WHERE u.inserted))
-    RETURNING t.organization_id, live_record(t) AS record
 )
 SELECT 'commerce_customers' AS tbl, CASE WHEN u.inserted THEN 'INSERT' ELSE 'UPDATE' END AS type,
        u.organization_id::text AS organization_id, u.record::text AS record
 FROM upserted u
 UNION ALL
-SELECT 'commerce_orders', 'UPDATE', o.organization_id::text, o.record::text FROM orders o
-UNION ALL
-SELECT 'commerce_abandoned_carts', 'UPDATE', c.organization_id::text, c.record::text FROM carts c
+SELECT l.tbl, l.type, l.organization_id, l.record
+FROM (SELECT array_agg(u.id) AS ids, array_agg(u.integration_id) AS integrations, array_agg(u.external_customer_id) AS externals
+      FROM upserted u WHERE u.inserted HAVING count(*) > 0) n,
+     link_customers(n.ids, n.integrations, n.externals) l
