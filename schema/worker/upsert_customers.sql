@@ -20,9 +20,15 @@ WITH redacting AS MATERIALIZED (
                     ELSE false END AS gone) g
     WHERE (SELECT d.kind FROM commerce_tombstones d
            WHERE d.integration_id = c.integration_id AND d.kind = 'customer' AND d.external_id = c.external_customer_id) IS NULL
-      AND (SELECT t.source_version FROM commerce_customers t
-           WHERE t.integration_id = c.integration_id AND t.external_customer_id = c.external_customer_id)
-          IS DISTINCT FROM c.source_version     -- else it was delivered again
+      AND NOT coalesce(                         -- else it was delivered again, or it is older and fills no gap
+          (SELECT t.source_version = c.source_version
+                  OR (t.source_version > c.source_version AND t.source_held IS NULL
+                      AND (t.first_name IS NOT NULL OR c.first_name IS NULL) AND (t.last_name IS NOT NULL OR c.last_name IS NULL)
+                      AND (t.email IS NOT NULL OR c.email IS NULL) AND (t.phone IS NOT NULL OR c.phone IS NULL)
+                      AND (t.default_address IS NOT NULL OR c.default_address IS NULL) AND (t.tags IS NOT NULL OR c.tags IS NULL)
+                      AND (t.source_created_at IS NOT NULL OR c.source_created_at IS NULL))
+           FROM commerce_customers t
+           WHERE t.integration_id = c.integration_id AND t.external_customer_id = c.external_customer_id), false)
 ), upserted AS (
     INSERT INTO commerce_customers AS t
         (integration_id, external_customer_id, organization_id, source, first_name, last_name, email, phone, default_address,
