@@ -75,8 +75,10 @@ export async function drain(consumer, options) {
   const began = Date.now();
   try {
     await consumer.load(options);
-  } finally {
     if (Date.now() - began > STANDS_MS) throw new Error(`loading took ${Date.now() - began} ms: fewer events, or a quieter machine`);
+  } catch (error) {
+    signal(consumer.pids, 'SIGCONT'); // standing still it could not end
+    throw error;
   }
   const measured = meter(consumer.pids);
   signal(consumer.pids, 'SIGCONT');
