@@ -9,13 +9,7 @@
 #include "worker/wall_clock.h"
 #include "worker/worker_metrics.h"
 
-enum {
-    RELAY_MAX = 500,
-    RELAY_DEADLINE_MS = 10000,
-    RELAY_PACE_MS = 25, /* between rounds that batches ask for */
-    ID_TEXT = 21,
-    PARTITION_TEXT = 4
-};
+enum { RELAY_MAX = 500, RELAY_DEADLINE_MS = 10000, ID_TEXT = 21, PARTITION_TEXT = 4 };
 
 enum {
     OUTBOX_ID,
@@ -42,8 +36,6 @@ struct relay {
     struct consumer *consumer;
     struct flow *flow;
     unsigned partitions;
-    uv_timer_t pace;   /* runs while batches wait for their round */
-    uint64_t begun_ms; /* the last round */
     bool busy, again, stopped;
     bool announce; /* a batch of ours committed: other relays are to be woken */
     struct db_request request;
@@ -239,7 +231,6 @@ static void begin(struct relay *r)
     }
     r->busy = true;
     r->announce = false;
-    r->begun_ms = uv_now(r->pace.loop);
     for (unsigned p = 0; p < r->partitions; p++)
         r->quiet[p] = r->held[p] && flow_is_quiet(r->flow, p);
     r->values[0] = r->partitions_text;
@@ -260,33 +251,19 @@ void relay_kick(struct relay *r)
         release(r, true);
 }
 
-static void on_pace(uv_timer_t *t)
-{
-    relay_kick(t->data);
-}
-
 void relay_committed(struct relay *r)
 {
-    uint64_t since_ms = uv_now(r->pace.loop) - r->begun_ms;
-
     r->announce = true;
-    if (r->stopped || uv_is_active((uv_handle_t *)&r->pace))
-        return;
-    if (since_ms < RELAY_PACE_MS)
-        uv_timer_start(&r->pace, on_pace, RELAY_PACE_MS - since_ms, 0);
-    else
-        relay_kick(r);
+    relay_kick(r);
 }
 
-struct relay *relay_new(uv_loop_t *loop, struct db_pool *lookups, struct consumer *consumer,
-                        struct flow *flow, unsigned partitions)
+struct relay *relay_new(struct db_pool *lookups, struct consumer *consumer, struct flow *flow,
+                        unsigned partitions)
 {
     struct relay *r = calloc(1, sizeof *r);
 
     if (r == NULL)
         return NULL;
-    uv_timer_init(loop, &r->pace);
-    r->pace.data = r;
     r->pool = lookups;
     r->consumer = consumer;
     r->flow = flow;
@@ -299,7 +276,6 @@ struct relay *relay_new(uv_loop_t *loop, struct db_pool *lookups, struct consume
 void relay_stop(struct relay *r)
 {
     r->stopped = true;
-    uv_close((uv_handle_t *)&r->pace, NULL); /* which is over long before the pool is closed */
 }
 
 void relay_free(struct relay *r)

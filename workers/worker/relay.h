@@ -18,16 +18,15 @@
 
 struct relay;
 
-/* NULL: out of memory. */
-struct relay *relay_new(uv_loop_t *loop, struct db_pool *lookups, struct consumer *consumer,
-                        struct flow *flow, unsigned partitions);
+/* NULL: out of memory. Needs no handle of its own: relay_tick() is called by the owner. */
+struct relay *relay_new(struct db_pool *lookups, struct consumer *consumer, struct flow *flow,
+                        unsigned partitions);
 
 /* There may be something. Does nothing while a round is under way, but then another one follows. */
 void relay_kick(struct relay *r);
 
 /* A batch of this process committed, so rollup rows may wait: those of our partitions are relayed, and
- * the other workers are told, once a round. Such rounds begin at once when there was none for a moment, and share that
- * moment otherwise: one after each batch was a twentieth of what PostgreSQL did at 300 events a second. */
+ * the other workers are told, once a round. */
 void relay_committed(struct relay *r);
 
 /* No further rounds; the one under way ends by itself. Before the pool and the consumer are closed.

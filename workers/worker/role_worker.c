@@ -147,7 +147,7 @@ static bool start_consuming(void)
     if (w.consumer == NULL)
         return false;
     flow_set_consumer(w.flow, w.consumer);
-    w.relay = relay_new(w.app->loop, w.lookups, w.consumer, w.flow, partitions);
+    w.relay = relay_new(w.lookups, w.consumer, w.flow, partitions);
     w.timers = timers_new(w.lookups, w.consumer, c);
     w.mender = mender_new(w.app->loop, w.lookups, w.consumer, c);
     if (w.recordings != NULL && !recordings_start(w.recordings, w.lookups, w.consumer))
