@@ -67,7 +67,7 @@ static unsigned take(uint64_t now)
 static void over(const struct planner_batch *b)
 {
     drop(b->first);
-    planner_done(&p, b);
+    planner_done(&p, b, b->begun_ms);
 }
 
 static void done(void)
@@ -463,6 +463,40 @@ static void together_they_are_full_or_have_waited(void **state)
     done();
 }
 
+static void who_waits_for_a_batch_under_way_waits_as_long_as_batches_take(void **state)
+{
+    struct planner_batch first;
+
+    (void)state;
+    together();
+    for (unsigned i = 0; i < 40; i++) { /* they take 8 ms */
+        add(0, i, 1, 1, 1000);
+        assert_int_equal(take(1000), 1);
+        drop(batch.first);
+        planner_done(&p, &batch, 1008);
+    }
+    assert_int_equal(p.took_ms, 8);
+    add(0, 100, 1, 1, 2000);
+    assert_int_equal(take(2000), 1);
+    first = batch;
+    add(1, 1, 1, 1, 2001);
+    assert_int_equal(take(2006), 0);
+    assert_int_equal(wake, 2001 + 2 * 8);
+    assert_int_equal(take(wake), 1);
+    done();
+    drop(first.first);
+    planner_done(&p, &first, 2000 + 60000); /* one that was stuck */
+    add(0, 101, 1, 1, 70000);
+    assert_int_equal(take(70000), 1);
+    first = batch;
+    add(1, 2, 1, 1, 70000);
+    assert_int_equal(take(70000), 0);
+    assert_int_equal(wake, 70000 + PLANNER_WAIT_MS_MAX);
+    assert_int_equal(take(wake), 1);
+    done();
+    over(&first);
+}
+
 static void a_partition_stays_apart_until_it_is_known_to_be_sound(void **state)
 {
     struct planner_batch first;
@@ -579,6 +613,7 @@ int main(void)
         T(the_partition_whose_turn_it_is_comes_first_but_locks_are_in_order),
         T(who_does_not_fit_waits_for_its_turn),
         T(together_they_are_full_or_have_waited),
+        T(who_waits_for_a_batch_under_way_waits_as_long_as_batches_take),
         T(a_partition_stays_apart_until_it_is_known_to_be_sound),
         T(a_suspect_neither_comes_along_nor_takes_others),
         T(held_ones_do_not_come_along),

@@ -117,7 +117,7 @@ void slot_close(struct slot *s)
     else
         batch_shrink(b);
     s->state = SLOT_FREE;
-    planner_done(&f->planner, &s->plan);
+    planner_done(&f->planner, &s->plan, uv_now(f->options.loop));
     for (unsigned i = 0; i < s->plan.n_partitions; i++)
         held = held || f->planner.queues[s->plan.partitions[i]].held;
     if (held)

@@ -109,6 +109,13 @@ static struct waiting waiting_together(const struct planner *p)
     return all;
 }
 
+static uint64_t patience_ms(const struct planner *p)
+{
+    uint64_t ms = 2 * p->took_ms < PLANNER_WAIT_MS_MAX ? 2 * p->took_ms : PLANNER_WAIT_MS_MAX;
+
+    return ms > p->limits.linger_ms ? ms : p->limits.linger_ms;
+}
+
 /* When it is a batch; PLANNER_NEVER: when it is full, or another batch is done. */
 static uint64_t ripe_at(const struct planner *p, const struct waiting *w)
 {
@@ -117,7 +124,7 @@ static uint64_t ripe_at(const struct planner *p, const struct waiting *w)
         return 0;
     if (p->batches >= p->limits.batches_max - p->limits.ahead)
         return PLANNER_NEVER;
-    return w->since_ms + p->limits.linger_ms;
+    return w->since_ms + patience_ms(p);
 }
 
 static void add_partition(struct planner_batch *out, unsigned partition)
@@ -208,12 +215,12 @@ static void take_along(struct planner *p, struct planner_batch *out, size_t byte
     }
 }
 
-static void begin(struct planner *p, unsigned partition, struct planner_batch *out)
+static void begin(struct planner *p, unsigned partition, uint64_t now_ms, struct planner_batch *out)
 {
     struct entry **link;
     size_t bytes;
 
-    *out = (struct planner_batch){.n = 0};
+    *out = (struct planner_batch){.begun_ms = now_ms};
     bytes = cut(p, partition, out, &link);
     p->batches++;
     p->turn = (partition + 1) % p->limits.partitions;
@@ -245,7 +252,7 @@ bool planner_next(struct planner *p, uint64_t now_ms, struct planner_batch *out,
         }
         if (p->batches > 0 && suspicion(p, q, q->first, 0) >= DELIVERIES_ALONE)
             return false; /* it is its turn, but it must be alone */
-        begin(p, partition, out);
+        begin(p, partition, now_ms, out);
         return true;
     }
     return false;
@@ -285,7 +292,7 @@ void planner_apart(struct planner *p, unsigned partition, bool apart)
     queue_of(p, partition)->apart = apart;
 }
 
-void planner_done(struct planner *p, const struct planner_batch *batch)
+void planner_done(struct planner *p, const struct planner_batch *batch, uint64_t now_ms)
 {
     assert(p->batches > 0);
     for (unsigned i = 0; i < batch->n_partitions; i++) {
@@ -294,6 +301,7 @@ void planner_done(struct planner *p, const struct planner_batch *batch)
         assert(q->busy);
         q->busy = false;
     }
+    p->took_ms = (3 * p->took_ms + (now_ms - batch->begun_ms) + 3) / 4;
     p->alone = false;
     p->batches--;
 }

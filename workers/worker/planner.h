@@ -8,7 +8,9 @@
  * one does. A partition stays apart while its last batch was not stored at once, or there was none yet: what it is troubled
  * by (poison, somebody else's lock, a redaction) must not keep others waiting.
  *
- * While other batches are being written, what waits may wait linger_ms to grow; alone on an idle system it goes at once.
+ * Alone on an idle system what waits goes at once. While a batch is being written it may wait to grow: linger_ms, or twice as
+ * long as batches take (PLANNER_WAIT_MS_MAX at most), whichever is longer. Two small transactions side by side take longer than
+ * one after the other, which takes along what has come meanwhile: they share the machine, and meet at the rollups' rows.
  * What would only be made ready, because as many as can be written are under way, goes on growing until it is full.
  *
  * Poison that kills the process. What the process had in its hands when it died were the first
@@ -24,7 +26,10 @@
 #include "entry_id.h"
 #include "partition.h"
 
-enum { DELIVERIES_ALONE = 3 };
+enum {
+    DELIVERIES_ALONE = 3,
+    PLANNER_WAIT_MS_MAX = 20, /* a batch that is stuck keeps nobody waiting */
+};
 
 #define PLANNER_NEVER UINT64_MAX
 
@@ -34,7 +39,7 @@ struct planner_limits {
     size_t batch_bytes_max;
     unsigned batches_max; /* under way at once; */
     unsigned ahead;       /* so many of them only to be ready when another one is done */
-    uint64_t linger_ms;
+    uint64_t linger_ms;   /* at least */
 };
 
 struct planner_queue {
@@ -56,6 +61,7 @@ struct planner {
     struct planner_queue queues[PARTITIONS_MAX];
     unsigned turn;    /* partition to ask first */
     unsigned batches; /* under way */
+    uint64_t took_ms; /* a batch, lately */
     unsigned waiting; /* entries in all queues */
     bool alone;       /* the batch under way may be the last thing this process does */
     bool hurry;       /* do not linger: the process is to end */
@@ -67,7 +73,8 @@ struct planner_batch {
     unsigned n;
     unsigned n_partitions;
     uint16_t partitions[PARTITIONS_MAX]; /* ascending */
-    bool suspect;                        /* n is 1, and nothing else is under way */
+    uint64_t begun_ms;
+    bool suspect; /* n is 1, and nothing else is under way */
 };
 
 /* `random` decides whose turn is first: a process that dies of its first batch again and again must
@@ -96,6 +103,6 @@ void planner_hold(struct planner *p, unsigned partition, bool held);
 void planner_apart(struct planner *p, unsigned partition, bool apart);
 
 /* The batch is over. */
-void planner_done(struct planner *p, const struct planner_batch *batch);
+void planner_done(struct planner *p, const struct planner_batch *batch, uint64_t now_ms);
 
 #endif
