@@ -54,9 +54,18 @@ struct folded {
     size_t n;
 };
 
+/* Names are ASCII nearly always, and ICU looks into large tables for every character. What Unicode
+ * calls white space below 0x80 is these (PropList.txt, White_Space). */
 static bool is_separator(UChar32 c)
 {
-    return c == '_' || c == '-' || u_isUWhiteSpace(c);
+    if (c < 0x80)
+        return c == '_' || c == '-' || c == ' ' || (c >= '\t' && c <= '\r');
+    return u_isUWhiteSpace(c);
+}
+
+static UChar32 fold_character(UChar32 c)
+{
+    return c < 0x80 ? words_lower((char)c) : u_foldCase(c, U_FOLD_CASE_DEFAULT);
 }
 
 /* Lower case by Unicode's simple case folding, single spaces, none at the ends. */
@@ -70,7 +79,7 @@ static struct folded fold(struct text t)
         U8_NEXT_OR_FFFD((const uint8_t *)t.p, i, length, c);
         if (is_separator(c) && (f.n == 0 || f.bytes[f.n - 1] == ' '))
             continue;
-        c = is_separator(c) ? ' ' : u_foldCase(c, U_FOLD_CASE_DEFAULT);
+        c = is_separator(c) ? ' ' : fold_character(c);
         if (f.n + (size_t)U8_LENGTH(c) > sizeof f.bytes)
             break;
         U8_APPEND_UNSAFE((uint8_t *)f.bytes, f.n, (uint32_t)c);

@@ -1,4 +1,6 @@
 /* shopify/payment_type.c: gateway names -> cod, prepaid, unknown. */
+#include <unicode/uchar.h>
+
 #include "handling.h"
 
 static void check(const struct shop *shop, const char *names, const char *gateway,
@@ -89,6 +91,19 @@ static void gateway_names_decide(void **state)
         check(&test_shop, cases[i].names, cases[i].gateway, cases[i].status, cases[i].expected);
 }
 
+/* As ICU has it, which is not asked about ASCII. */
+static void every_ascii_character_parts_words_or_not(void **state)
+{
+    (void)state;
+    for (unsigned c = 1; c < 0x80; c++) {
+        bool parts = u_isUWhiteSpace((UChar32)c) || c == '_' || c == '-';
+        char names[64];
+
+        snprintf(names, sizeof names, "[\"cash\\u%04xon delivery\"]", c);
+        check(&test_shop, names, "null", "\"pending\"", parts ? "cod" : "unknown");
+    }
+}
+
 static void a_store_has_its_own_list(void **state)
 {
     struct shop shop = test_shop;
@@ -136,6 +151,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(gateway_names_decide),
+        cmocka_unit_test(every_ascii_character_parts_words_or_not),
         cmocka_unit_test(a_store_has_its_own_list),
         cmocka_unit_test(an_unusable_list_of_a_store_is_as_none),
         cmocka_unit_test(the_configuration_has_a_list),

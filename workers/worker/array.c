@@ -48,26 +48,20 @@ struct decimal {
     size_t whole_groups;
 };
 
-static unsigned digit_at(const struct decimal *d, size_t group, unsigned i)
-{
-    size_t pad = d->whole_groups * NUMERIC_GROUP - d->whole_n;
-    size_t at = group * NUMERIC_GROUP + i;
-
-    if (at < pad)
-        return 0;
-    at -= pad;
-    if (at < d->whole_n)
-        return (unsigned)(d->whole[at] - '0');
-    at -= d->whole_n;
-    return at < d->fraction_n ? (unsigned)(d->fraction[at] - '0') : 0;
-}
-
 static unsigned group_at(const struct decimal *d, size_t group)
 {
     unsigned value = 0;
+    size_t at, end;
 
-    for (unsigned i = 0; i < NUMERIC_GROUP; i++)
-        value = value * 10 + digit_at(d, group, i);
+    if (group < d->whole_groups) { /* the first may have less than four */
+        end = d->whole_n - (d->whole_groups - 1 - group) * NUMERIC_GROUP;
+        for (at = end > NUMERIC_GROUP ? end - NUMERIC_GROUP : 0; at < end; at++)
+            value = value * 10 + (unsigned)(d->whole[at] - '0');
+        return value;
+    }
+    at = (group - d->whole_groups) * NUMERIC_GROUP;
+    for (end = at + NUMERIC_GROUP; at < end; at++)
+        value = value * 10 + (at < d->fraction_n ? (unsigned)(d->fraction[at] - '0') : 0);
     return value;
 }
 
