@@ -29,7 +29,6 @@ enum {
     SCHEMA_RETRY_MS = 3000,  /* while it does not fit */
     SCHEMA_CHECK_MS = 10000, /* while it does: a migration may come under our feet */
     SCHEMA_DEADLINE_MS = 5000,
-    GATHER_MS = 20, /* rollup rows of batches that follow each other closely are relayed together */
     LOOKUP_CONNECTIONS = 2, /* a slow timer must not stand in front of a batch's question */
     DRAIN_MS = 7000,
     FORCE_MS = 9000,
@@ -58,7 +57,7 @@ static struct worker {
     struct timers *timers;
     struct mender *mender;
     struct recordings *recordings; /* NULL: no store is configured */
-    uv_timer_t tick, deadline, gather;
+    uv_timer_t tick, deadline;
     bool redis_up;
     bool schema_ok, schema_checking, schema_logged;
     uint64_t schema_next_ms;
@@ -157,17 +156,10 @@ static bool start_consuming(void)
 
 /* ---- PostgreSQL ---- */
 
-static void on_gathered(uv_timer_t *t)
-{
-    (void)t;
-    relay_committed(w.relay);
-}
-
 static void committed(void *ctx)
 {
     (void)ctx;
-    if (!uv_is_active((uv_handle_t *)&w.gather))
-        uv_timer_start(&w.gather, on_gathered, GATHER_MS, 0);
+    relay_committed(w.relay);
 }
 
 static void quiet(void *ctx)
@@ -341,9 +333,6 @@ static void drained(void *ctx)
         return;
     w.closing = true;
     uv_timer_stop(&w.deadline);
-    if (uv_is_active((uv_handle_t *)&w.gather))
-        on_gathered(&w.gather);
-    uv_close((uv_handle_t *)&w.gather, NULL);
     uv_close((uv_handle_t *)&w.tick, NULL);
     uv_close((uv_handle_t *)&w.deadline, NULL);
     flow_give_up(w.flow);
@@ -449,7 +438,6 @@ static bool start(struct app *app)
         return false;
     }
     uv_timer_init(app->loop, &w.tick);
-    uv_timer_init(app->loop, &w.gather);
     uv_timer_init(app->loop, &w.deadline);
     uv_timer_start(&w.tick, on_tick, TICK_MS, TICK_MS);
     return true;
